@@ -1,0 +1,1 @@
+"""Clinical data management workbench: from a trial's raw extracts to a cleaned, traceable database."""

@@ -1,0 +1,134 @@
+/*
+Macros for study tables and checks. Dates are ISO 8601 text, as long as they are known: 2024-03-02, 2024-03, 2024.
+A macro that can't read its text gives NULL; the collected text stays beside it, and check IT001 or IT003 reports it.
+*/
+
+-- ── collected date text to ISO ──────────────────────────────────────────────────────────────────────────────────
+
+CREATE OR REPLACE MACRO month_number(m) AS
+    CASE upper(left(m, 3))
+        WHEN 'JAN' THEN '01' WHEN 'FEB' THEN '02' WHEN 'MAR' THEN '03' WHEN 'APR' THEN '04' WHEN 'MAY' THEN '05' WHEN 'JUN' THEN '06'
+        WHEN 'JUL' THEN '07' WHEN 'AUG' THEN '08' WHEN 'SEP' THEN '09' WHEN 'OCT' THEN '10' WHEN 'NOV' THEN '11' WHEN 'DEC' THEN '12'
+    END;
+
+-- Year, month and day as text; an unknown part (empty, UN, UNK, NK, XX, ?) ends the date. A day that the calendar lacks gives NULL.
+CREATE OR REPLACE MACRO iso_parts(y, m, d) AS
+    CASE
+        WHEN NOT regexp_full_match(coalesce(y, ''), '(1[89]|20|21)\d\d') THEN NULL
+        WHEN NOT regexp_full_match(coalesce(m, ''), '\d\d?') THEN y
+        WHEN CAST(m AS INTEGER) NOT BETWEEN 1 AND 12 THEN NULL
+        WHEN NOT regexp_full_match(coalesce(d, ''), '\d\d?') THEN y || '-' || lpad(m, 2, '0')
+        WHEN TRY_CAST(y || '-' || lpad(m, 2, '0') || '-' || lpad(d, 2, '0') AS DATE) IS NOT NULL
+            THEN y || '-' || lpad(m, 2, '0') || '-' || lpad(d, 2, '0')
+    END;
+
+-- A clock time as hh:mm[:ss] with T before it; nothing for an empty or an impossible one (24:00).
+CREATE OR REPLACE MACRO iso_time(t) AS
+    CASE WHEN regexp_full_match(coalesce(t, ''), '([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d)?(\.\d+)?')
+         THEN 'T' || lpad(split_part(t, ':', 1), 2, '0') || ':' || split_part(t, ':', 2)
+              || CASE WHEN split_part(t, ':', 3) <> '' THEN ':' || left(split_part(t, ':', 3), 2) ELSE '' END
+         ELSE '' END;
+
+-- Dates that can be read one way only: 16-JAN-2014, 16 Jan 2014, UN-JAN-2014, UN UNK 2014, JAN 2014, 2014, 2014-01-16, 2014-01-16T09:30.
+CREATE OR REPLACE MACRO iso_date(t) AS
+    CASE
+        WHEN regexp_full_match(trim(t), '\d{4}') THEN iso_parts(trim(t), NULL, NULL)
+        WHEN regexp_full_match(trim(t), '\d{4}-\d\d(-\d\d)?([T ].*)?')
+            THEN CASE WHEN length(iso_parts(left(trim(t), 4), substr(trim(t), 6, 2), nullif(substr(trim(t), 9, 2), ''))) < 10 THEN
+                           iso_parts(left(trim(t), 4), substr(trim(t), 6, 2), NULL)
+                      ELSE iso_parts(left(trim(t), 4), substr(trim(t), 6, 2), substr(trim(t), 9, 2)) || iso_time(substr(trim(t), 12)) END
+        WHEN regexp_full_match(upper(trim(t)), '(\d\d?|UN|UNK|NK|XX|\?\?)[-/ .]?(JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)[A-Z]*[-/ .,]*\d{4}([T :].*)?')
+            THEN iso_parts(regexp_extract(trim(t), '[A-Za-z][-/ .,]*(\d{4})', 1),
+                           month_number(regexp_extract(upper(trim(t)), '(JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)', 1)),
+                           regexp_extract(trim(t), '^(\d\d?)', 1))
+                 || iso_time(regexp_extract(trim(t), '\d{4}[T :](.*)$', 1))
+        WHEN regexp_full_match(upper(trim(t)), '(JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)[A-Z]*[-/ .,]*\d{4}')
+            THEN iso_parts(right(trim(t), 4), month_number(trim(t)), NULL)
+        WHEN regexp_full_match(upper(trim(t)), '(UN|UNK|NK|XX|\?\?)?[-/ .]*(UN|UNK|NK|XX|XXX|\?\?|\?\?\?)[-/ .]*\d{4}') THEN iso_parts(right(trim(t), 4), NULL, NULL)
+    END;
+
+-- Dates in figures only, when the transfer specification says which figure is the day.
+CREATE OR REPLACE MACRO iso_date_dmy(t) AS
+    CASE WHEN regexp_full_match(upper(trim(t)), '(\d\d?|UN|UNK|NK|XX|\?\?)[-/. ](\d\d?|UN|UNK|NK|XX|\?\?)[-/. ]\d{4}([T ].*)?')
+         THEN iso_parts(regexp_extract(trim(t), '(\d{4})', 1), regexp_extract(trim(t), '^[^-/. ]+[-/. ](\d\d?)[-/. ]', 1),
+                        regexp_extract(trim(t), '^(\d\d?)', 1))
+              || iso_time(regexp_extract(trim(t), '\d{4}[T ](.*)$', 1))
+         ELSE iso_date(t) END;
+
+CREATE OR REPLACE MACRO iso_date_mdy(t) AS
+    CASE WHEN regexp_full_match(upper(trim(t)), '(\d\d?|UN|UNK|NK|XX|\?\?)[-/. ](\d\d?|UN|UNK|NK|XX|\?\?)[-/. ]\d{4}([T ].*)?')
+         THEN iso_parts(regexp_extract(trim(t), '(\d{4})', 1), regexp_extract(trim(t), '^(\d\d?)[-/. ]', 1),
+                        regexp_extract(trim(t), '^[^-/. ]+[-/. ](\d\d?)[-/. ]', 1))
+              || iso_time(regexp_extract(trim(t), '\d{4}[T ](.*)$', 1))
+         ELSE iso_date(t) END;
+
+-- ── comparing ISO dates ─────────────────────────────────────────────────────────────────────────────────────────
+
+-- a is later than b, compared only as far as both are known: 2024-03 is not after 2024-03-02. NULL when one is missing.
+CREATE OR REPLACE MACRO iso_after(a, b) AS
+    left(nullif(a, ''), least(length(a), length(b))) > left(nullif(b, ''), least(length(a), length(b)));
+
+CREATE OR REPLACE MACRO iso_before(a, b) AS iso_after(b, a);
+
+-- All of year, month and day are known.
+CREATE OR REPLACE MACRO iso_full(a) AS length(a) >= 10;
+
+-- Whole days from a to b; NULL unless both are full dates.
+CREATE OR REPLACE MACRO iso_days(a, b) AS
+    CASE WHEN length(a) >= 10 AND length(b) >= 10 THEN date_diff('day', CAST(left(a, 10) AS DATE), CAST(left(b, 10) AS DATE)) END;
+
+-- The date n days after a; NULL unless a is a full date.
+CREATE OR REPLACE MACRO iso_plus(a, n) AS
+    CASE WHEN length(a) >= 10 THEN strftime(CAST(left(a, 10) AS DATE) + CAST(n AS INTEGER), '%Y-%m-%d') END;
+
+-- Study day: day 1 is the reference date, and there is no day 0.
+CREATE OR REPLACE MACRO study_day(a, reference) AS
+    CASE WHEN iso_days(reference, a) >= 0 THEN iso_days(reference, a) + 1 ELSE iso_days(reference, a) END;
+
+-- ── text to numbers and codes ───────────────────────────────────────────────────────────────────────────────────
+
+-- A plain decimal number; '<0.5', '1,5' and 'ND' give NULL.
+CREATE OR REPLACE MACRO num(t) AS
+    CASE WHEN regexp_full_match(trim(t), '[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,2})?') THEN TRY_CAST(trim(t) AS DOUBLE) END;
+
+-- Yes and no however coded, as Y and N; any other text stays as it is.
+CREATE OR REPLACE MACRO yes_no(t) AS
+    CASE WHEN upper(trim(t)) IN ('Y', 'YES', 'TRUE', '1') THEN 'Y' WHEN upper(trim(t)) IN ('N', 'NO', 'FALSE', '0') THEN 'N' ELSE nullif(trim(t), '') END;
+
+-- Ongoing in its CDASH and SDTM spellings (Y, ONGOING, AFTER) as Y and N.
+CREATE OR REPLACE MACRO ongoing(t) AS
+    CASE WHEN upper(trim(t)) IN ('Y', 'YES', '1', 'ONGOING', 'AFTER', 'CONTINUING') THEN 'Y'
+         WHEN upper(trim(t)) IN ('N', 'NO', '0', 'BEFORE', 'DURING', 'DURING/AFTER', 'U', 'ENDED') THEN 'N' ELSE nullif(trim(t), '') END;
+
+-- Severity in words; 1, 2 and 3 are read as mild, moderate and severe.
+CREATE OR REPLACE MACRO severity_word(t) AS
+    CASE upper(trim(t)) WHEN '1' THEN 'MILD' WHEN '2' THEN 'MODERATE' WHEN '3' THEN 'SEVERE' ELSE nullif(upper(trim(t)), '') END;
+
+CREATE OR REPLACE MACRO sex_code(t) AS
+    CASE upper(trim(t)) WHEN 'MALE' THEN 'M' WHEN 'FEMALE' THEN 'F' ELSE nullif(upper(trim(t)), '') END;
+
+-- ── units ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+CREATE OR REPLACE MACRO unit_key(u) AS lower(replace(replace(replace(trim(u), ' ', ''), 'µ', 'u'), 'μ', 'u'));
+
+-- Vital signs in kg, cm, °C, mmHg and beats/min; NULL for a unit that is not known, so that nothing is converted by guess.
+CREATE OR REPLACE MACRO vs_standard_result(v, u) AS
+    CASE
+        WHEN unit_key(u) IN ('kg', 'cm', 'c', '°c', 'degc', 'celsius', 'mmhg', 'beats/min', 'bpm', 'breaths/min', '%', 'kg/m2') THEN v
+        WHEN unit_key(u) IN ('lb', 'lbs', 'pound', 'pounds') THEN round(v * 0.45359237, 2)
+        WHEN unit_key(u) = 'g' THEN v / 1000
+        WHEN unit_key(u) IN ('in', 'inch', 'inches') THEN round(v * 2.54, 2)
+        WHEN unit_key(u) IN ('m', 'metre', 'meter') THEN v * 100
+        WHEN unit_key(u) IN ('f', '°f', 'degf', 'fahrenheit') THEN round((v - 32) / 1.8, 2)
+        WHEN unit_key(u) = 'kpa' THEN round(v * 7.50062, 1)
+    END;
+
+CREATE OR REPLACE MACRO vs_standard_unit(u) AS
+    CASE
+        WHEN unit_key(u) IN ('kg', 'lb', 'lbs', 'pound', 'pounds', 'g') THEN 'kg'
+        WHEN unit_key(u) IN ('cm', 'in', 'inch', 'inches', 'm', 'metre', 'meter') THEN 'cm'
+        WHEN unit_key(u) IN ('c', '°c', 'degc', 'celsius', 'f', '°f', 'degf', 'fahrenheit') THEN 'C'
+        WHEN unit_key(u) IN ('mmhg', 'kpa') THEN 'mmHg'
+        WHEN unit_key(u) IN ('beats/min', 'bpm') THEN 'beats/min'
+        WHEN unit_key(u) IN ('breaths/min', '%', 'kg/m2') THEN unit_key(u)
+    END;

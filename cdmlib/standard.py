@@ -1,0 +1,106 @@
+"""The standard tables: which columns each has, of what type, and empty copies of them all to test content against."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import duckdb
+
+from cdmlib.errors import CdmError
+
+SQL = Path(__file__).parent / "sql"
+SQL_TYPES = {"text": "VARCHAR", "date": "VARCHAR", "number": "DOUBLE", "integer": "BIGINT"}
+ROLES = ("key", "required", "expected", "optional")
+DERIVED = ("subjects", "visits")  # made from the other tables by the library's own table files
+SUPPORT = ("items", "fields", "visit_plan")  # one row per collected value, per column of the study's tables, per planned visit
+
+
+@dataclass(frozen=True)
+class Column:
+    """One standard column; `source` names the collected text it is derived from, `synonyms` other spellings in extracts."""
+
+    name: str
+    type: str
+    label: str
+    role: str
+    codelist: str
+    source: str
+    synonyms: tuple[str, ...]
+
+    @property
+    def sql_type(self) -> str:
+        return SQL_TYPES[self.type]
+
+
+def quote(identifier: str) -> str:
+    """Any text as one SQL identifier."""
+    if "\0" in identifier:
+        raise CdmError(f"{identifier!r} can't be a name: it holds a NUL character.")
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """Any text as one SQL string."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def read_columns(path: Path) -> tuple[Column, ...]:
+    """The columns listed in one standard/<table>.csv (also a study's own tables/<table>.csv)."""
+    with path.open(encoding="utf-8", newline="") as file:
+        columns = []
+        for row in csv.DictReader(file):
+            if row["type"] not in SQL_TYPES or row["role"] not in ROLES:
+                raise CdmError(f"{path}: column {row['name']!r} must have a type of {', '.join(SQL_TYPES)} and a role of {', '.join(ROLES)}.")
+            synonyms = tuple(part for part in (row.get("synonyms") or "").split("|") if part)
+            columns.append(Column(row["name"], row["type"], row["label"], row["role"], row["codelist"], row["source"], synonyms))
+    return tuple(columns)
+
+
+@cache
+def tables() -> dict[str, tuple[Column, ...]]:
+    """Every standard table with its columns, the common ones first."""
+    common = read_columns(SQL / "standard" / "common.csv")
+    own = {path.stem: read_columns(path) for path in sorted((SQL / "standard").glob("*.csv")) if path.stem != "common"}
+    return {name: columns if name in ("fields", "visit_plan") else common + columns for name, columns in own.items()}
+
+
+@cache
+def domains() -> tuple[str, ...]:
+    """The tables a study's table files may make, in alphabetical order."""
+    return tuple(name for name in tables() if name not in DERIVED + SUPPORT)
+
+
+@cache
+def codelists() -> dict[str, tuple[str, ...]]:
+    """The permitted values of the few code lists that checks of raw data need."""
+    with (SQL / "codelists.csv").open(encoding="utf-8", newline="") as file:
+        lists: dict[str, tuple[str, ...]] = {}
+        for row in csv.DictReader(file):
+            lists[row["codelist"]] = (*lists.get(row["codelist"], ()), row["value"])
+    return lists
+
+
+def label(table: str, column: str) -> str:
+    """The label of a column of a table, or of that column in any table, or its own name."""
+    for name in (table, *tables()):
+        for candidate in tables().get(name, ()):
+            if candidate.name == column:
+                return candidate.label
+    return column
+
+
+def load_macros(con: duckdb.DuckDBPyConnection) -> None:
+    """Make the date, number and unit macros known to a connection."""
+    con.execute((SQL / "macros.sql").read_text(encoding="utf-8"))
+
+
+def empty_database() -> duckdb.DuckDBPyConnection:
+    """An in-memory database with the macros and every standard table, empty and with all its columns."""
+    con = duckdb.connect(config={"threads": 1})
+    load_macros(con)
+    for name, columns in tables().items():
+        con.execute(f"CREATE TABLE {name} ({', '.join(f'{quote(c.name)} {c.sql_type}' for c in columns)})")
+    return con
