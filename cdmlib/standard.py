@@ -97,6 +97,14 @@ def load_macros(con: duckdb.DuckDBPyConnection) -> None:
     con.execute((SQL / "macros.sql").read_text(encoding="utf-8"))
 
 
+@cache
+def macros_only() -> duckdb.DuckDBPyConnection:
+    """An in-memory connection that knows the macros, for a look at files."""
+    con = duckdb.connect(config={"threads": 1})
+    load_macros(con)
+    return con
+
+
 def empty_database() -> duckdb.DuckDBPyConnection:
     """An in-memory database with the macros and every standard table, empty and with all its columns."""
     con = duckdb.connect(config={"threads": 1})

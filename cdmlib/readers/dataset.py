@@ -45,7 +45,8 @@ class Dataset:
     """One dataset of an extract: its columns, and its rows as batches of text read on demand.
 
     `file` is the path inside the extract (`edc/AE.csv`, `pilot.zip/SDTM/ae.xpt`). Batches hold `columns` as nullable strings and
-    `source_row` (int64). `quarantine` and `notes` fill while the batches are read and are complete after the last.
+    `source_row` (int64). `quarantine`, `notes` and `rows` (rows the file
+    holds, counted where they are read) fill while the batches are read and are complete after the last.
     """
 
     name: str
@@ -55,3 +56,4 @@ class Dataset:
     labels: dict[str, str] = field(default_factory=dict)
     quarantine: list[Quarantined] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    rows: int = 0

@@ -29,37 +29,44 @@ CREATE OR REPLACE MACRO iso_time(t) AS
               || CASE WHEN split_part(t, ':', 3) <> '' THEN ':' || left(split_part(t, ':', 3), 2) ELSE '' END
          ELSE '' END;
 
--- Dates that can be read one way only: 16-JAN-2014, 16 Jan 2014, UN-JAN-2014, UN UNK 2014, JAN 2014, 2014, 2014-01-16, 2014-01-16T09:30.
+-- A date with its clock time; a time beside a date that is not known to the day says nothing and is left out.
+CREATE OR REPLACE MACRO iso_stamp(d, t) AS CASE WHEN length(d) = 10 THEN d || iso_time(t) ELSE d END;
+
+-- Dates that can be read one way only, month in letters or year first: 16-JAN-2014, 16 Jan 2014, 16JAN2014:09:30, UN-JAN-2014, UN UNK 2014,
+-- JAN 2014, 2014, 2014-01-16, 2014/1/16, 20140116, 2014-01-16T09:30, 2014-01, 2014-01-UN, 2014-UN-UN.
 CREATE OR REPLACE MACRO iso_date(t) AS
     CASE
         WHEN regexp_full_match(trim(t), '\d{4}') THEN iso_parts(trim(t), NULL, NULL)
-        WHEN regexp_full_match(trim(t), '\d{4}-\d\d(-\d\d)?([T ].*)?')
-            THEN CASE WHEN length(iso_parts(left(trim(t), 4), substr(trim(t), 6, 2), nullif(substr(trim(t), 9, 2), ''))) < 10 THEN
-                           iso_parts(left(trim(t), 4), substr(trim(t), 6, 2), NULL)
-                      ELSE iso_parts(left(trim(t), 4), substr(trim(t), 6, 2), substr(trim(t), 9, 2)) || iso_time(substr(trim(t), 12)) END
+        WHEN regexp_full_match(upper(trim(t)), '\d{4}[-/.]\d\d?([-/.](\d\d?|UN|UNK|NK|XX|\?\?))?([T ].*)?')
+            THEN iso_stamp(iso_parts(left(trim(t), 4), regexp_extract(trim(t), '^\d{4}[-/.](\d\d?)', 1),
+                                     regexp_extract(trim(t), '^\d{4}[-/.]\d\d?[-/.](\d\d?)', 1)),
+                           regexp_extract(trim(t), '[T ](.*)$', 1))
+        WHEN regexp_full_match(upper(trim(t)), '\d{4}[-/.](UN|UNK|NK|XX|\?\?)([-/.](\d\d?|UN|UNK|NK|XX|\?\?))?') THEN iso_parts(left(trim(t), 4), NULL, NULL)
+        WHEN regexp_full_match(trim(t), '\d{8}([T ].*)?')
+            THEN iso_stamp(iso_parts(left(trim(t), 4), substr(trim(t), 5, 2), substr(trim(t), 7, 2)), regexp_extract(trim(t), '[T ](.*)$', 1))
         WHEN regexp_full_match(upper(trim(t)), '(\d\d?|UN|UNK|NK|XX|\?\?)[-/ .]?(JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)[A-Z]*[-/ .,]*\d{4}([T :].*)?')
-            THEN iso_parts(regexp_extract(trim(t), '[A-Za-z][-/ .,]*(\d{4})', 1),
-                           month_number(regexp_extract(upper(trim(t)), '(JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)', 1)),
-                           regexp_extract(trim(t), '^(\d\d?)', 1))
-                 || iso_time(regexp_extract(trim(t), '\d{4}[T :](.*)$', 1))
+            THEN iso_stamp(iso_parts(regexp_extract(trim(t), '[A-Za-z][-/ .,]*(\d{4})', 1),
+                                     month_number(regexp_extract(upper(trim(t)), '(JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)', 1)),
+                                     regexp_extract(trim(t), '^(\d\d?)', 1)),
+                           trim(regexp_extract(trim(t), '\d{4}[T :](.*)$', 1)))
         WHEN regexp_full_match(upper(trim(t)), '(JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)[A-Z]*[-/ .,]*\d{4}')
             THEN iso_parts(right(trim(t), 4), month_number(trim(t)), NULL)
-        WHEN regexp_full_match(upper(trim(t)), '(UN|UNK|NK|XX|\?\?)?[-/ .]*(UN|UNK|NK|XX|XXX|\?\?|\?\?\?)[-/ .]*\d{4}') THEN iso_parts(right(trim(t), 4), NULL, NULL)
+        WHEN regexp_full_match(upper(trim(t)), '(\d\d?|UN|UNK|NK|XX|\?\?)?[-/ .]*(UN|UNK|NK|XX|XXX|\?\?|\?\?\?)[-/ .]*\d{4}') THEN iso_parts(right(trim(t), 4), NULL, NULL)
     END;
 
 -- Dates in figures only, when the transfer specification says which figure is the day.
 CREATE OR REPLACE MACRO iso_date_dmy(t) AS
     CASE WHEN regexp_full_match(upper(trim(t)), '(\d\d?|UN|UNK|NK|XX|\?\?)[-/. ](\d\d?|UN|UNK|NK|XX|\?\?)[-/. ]\d{4}([T ].*)?')
-         THEN iso_parts(regexp_extract(trim(t), '(\d{4})', 1), regexp_extract(trim(t), '^[^-/. ]+[-/. ](\d\d?)[-/. ]', 1),
-                        regexp_extract(trim(t), '^(\d\d?)', 1))
-              || iso_time(regexp_extract(trim(t), '\d{4}[T ](.*)$', 1))
+         THEN iso_stamp(iso_parts(regexp_extract(trim(t), '(\d{4})', 1), regexp_extract(trim(t), '^[^-/. ]+[-/. ](\d\d?)[-/. ]', 1),
+                                  regexp_extract(trim(t), '^(\d\d?)', 1)),
+                        trim(regexp_extract(trim(t), '\d{4}[T ](.*)$', 1)))
          ELSE iso_date(t) END;
 
 CREATE OR REPLACE MACRO iso_date_mdy(t) AS
     CASE WHEN regexp_full_match(upper(trim(t)), '(\d\d?|UN|UNK|NK|XX|\?\?)[-/. ](\d\d?|UN|UNK|NK|XX|\?\?)[-/. ]\d{4}([T ].*)?')
-         THEN iso_parts(regexp_extract(trim(t), '(\d{4})', 1), regexp_extract(trim(t), '^(\d\d?)[-/. ]', 1),
-                        regexp_extract(trim(t), '^[^-/. ]+[-/. ](\d\d?)[-/. ]', 1))
-              || iso_time(regexp_extract(trim(t), '\d{4}[T ](.*)$', 1))
+         THEN iso_stamp(iso_parts(regexp_extract(trim(t), '(\d{4})', 1), regexp_extract(trim(t), '^(\d\d?)[-/. ]', 1),
+                                  regexp_extract(trim(t), '^[^-/. ]+[-/. ](\d\d?)[-/. ]', 1)),
+                        trim(regexp_extract(trim(t), '\d{4}[T ](.*)$', 1)))
          ELSE iso_date(t) END;
 
 -- ── comparing ISO dates ─────────────────────────────────────────────────────────────────────────────────────────
@@ -73,13 +80,17 @@ CREATE OR REPLACE MACRO iso_before(a, b) AS iso_after(b, a);
 -- All of year, month and day are known.
 CREATE OR REPLACE MACRO iso_full(a) AS length(a) >= 10;
 
--- Whole days from a to b; NULL unless both are full dates.
+-- Whole days from a to b; NULL unless both are full dates of the calendar.
 CREATE OR REPLACE MACRO iso_days(a, b) AS
-    CASE WHEN length(a) >= 10 AND length(b) >= 10 THEN date_diff('day', CAST(left(a, 10) AS DATE), CAST(left(b, 10) AS DATE)) END;
+    CASE WHEN length(a) >= 10 AND length(b) >= 10 THEN date_diff('day', TRY_CAST(left(a, 10) AS DATE), TRY_CAST(left(b, 10) AS DATE)) END;
 
--- The date n days after a; NULL unless a is a full date.
+-- The date n days after a; NULL unless a is a full date of the calendar.
 CREATE OR REPLACE MACRO iso_plus(a, n) AS
-    CASE WHEN length(a) >= 10 THEN strftime(CAST(left(a, 10) AS DATE) + CAST(n AS INTEGER), '%Y-%m-%d') END;
+    CASE WHEN length(a) >= 10 THEN strftime(TRY_CAST(left(a, 10) AS DATE) + CAST(n AS INTEGER), '%Y-%m-%d') END;
+
+-- The earliest date of a group, to the day (an aggregate): a partial date wins only when it is earlier for certain.
+-- 2024 and 2024-03-02 give 2024-03-02; 2023-12 and 2024-01-15 give 2023-12. The latest is max(): 2024-03-02, and 2024-01-15.
+CREATE OR REPLACE MACRO iso_earliest(d) AS min_by(left(d, 10), nullif(d, '') || '~');
 
 -- Study day: day 1 is the reference date, and there is no day 0.
 CREATE OR REPLACE MACRO study_day(a, reference) AS
@@ -106,6 +117,33 @@ CREATE OR REPLACE MACRO severity_word(t) AS
 
 CREATE OR REPLACE MACRO sex_code(t) AS
     CASE upper(trim(t)) WHEN 'MALE' THEN 'M' WHEN 'FEMALE' THEN 'F' ELSE nullif(upper(trim(t)), '') END;
+
+-- Nothing is entered: NULL, empty or only spaces.
+CREATE OR REPLACE MACRO blank(t) AS coalesce(trim(t), '') = '';
+
+-- The answer is that it is not known or not done (UNK, UN UNK UNKN, UN/UN/UNKN, NK, ND, ??): an answer, not a mistake.
+CREATE OR REPLACE MACRO unknown_text(t) AS
+    regexp_full_match(upper(trim(t)), '((UNKNOWN|UNKN|UNK|UN|NK|NI|ND|NA|N/A|X+|\?+|NOT KNOWN|NOT DONE|NOT APPLICABLE|NOT AVAILABLE)[-/. ]*)+');
+
+-- A disposition record that is a milestone (informed consent obtained, randomised, enrolled, a final visit), going by its term.
+CREATE OR REPLACE MACRO milestone_term(term) AS
+    regexp_matches(upper(trim(term)), '^INFORMED (CONSENT|ASSENT)|^(CONSENT|ASSENT) (OBTAINED|SIGNED|GIVEN)|^RANDOMI[SZ]|^ENROL|^ELIGIBILITY|^ENTERED INTO|^FINAL .*VISIT$')
+    AND NOT regexp_matches(upper(trim(term)), 'WITHDR|WITHDREW|NOT ');
+
+-- A disposition record that says how the subject left the study: no milestone, no other event, not the end of a treatment alone.
+CREATE OR REPLACE MACRO study_disposition(category, subcategory, term) AS
+    NOT blank(term)
+    AND NOT milestone_term(term)
+    AND NOT regexp_matches(upper(concat_ws(' ', category, subcategory)), 'MILESTONE|OTHER EVENT|TREATMENT|STUDY DRUG|STUDY MEDICATION');
+
+-- What a form is called in a text for the site, when the extract does not name it.
+CREATE OR REPLACE MACRO form_name(domain) AS
+    CASE lower(domain)
+        WHEN 'ae' THEN 'Adverse events' WHEN 'cm' THEN 'Concomitant medications' WHEN 'dm' THEN 'Demographics' WHEN 'ds' THEN 'Disposition'
+        WHEN 'dv' THEN 'Protocol deviations' WHEN 'eg' THEN 'Electrocardiogram' WHEN 'ex' THEN 'Study treatment' WHEN 'ie' THEN 'Eligibility'
+        WHEN 'lb' THEN 'Laboratory' WHEN 'mh' THEN 'Medical history' WHEN 'pr' THEN 'Procedures' WHEN 'qs' THEN 'Questionnaires'
+        WHEN 'sv' THEN 'Visit date' WHEN 'vs' THEN 'Vital signs' ELSE upper(domain)
+    END;
 
 -- ── units ───────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -1,0 +1,143 @@
+"""The mart: built in a working file, published as a whole, opened read-only by everybody else."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import duckdb
+
+from cdmlib import snapshot as snapshots
+from cdmlib import standard
+from cdmlib import study as studies
+from cdmlib.errors import CdmError
+from cdmlib.snapshot import Snapshot
+from cdmlib.study import Study
+
+PARTS = ("cdmlib", "duckdb", "pandas", "papermill", "pyarrow", "xlsxwriter")
+
+
+@dataclass(frozen=True)
+class Work:
+    """One run at work: the study, the snapshot it reads, its folder, and the database being built."""
+
+    study: Study
+    snapshot: Snapshot
+    as_of: str
+    run: str
+    folder: Path
+    con: duckdb.DuckDBPyConnection
+
+
+def new_run(study: Study, cutoff: str) -> str:
+    """A run id that nobody has, such as 2024-03-04-001, with its folder under runs/ listed as running."""
+    (study.folder / "runs").mkdir(exist_ok=True)
+    for number in range(1, 1000):
+        run = f"{cutoff}-{number:03d}"
+        with suppress(FileExistsError):
+            (study.folder / "runs" / run).mkdir()
+            note(study, run, status="running", cutoff=cutoff, started_at=_now(), by=getpass.getuser(), python=platform.python_version(), parts={part: version(part) for part in PARTS})
+            return run
+    raise CdmError(f"Study {study.id} has 999 runs for {cutoff}; that can't be right. Look into {study.folder / 'runs'}.")
+
+
+def note(study: Study, run: str, **facts: object) -> None:
+    """Add facts to a run's manifest.json, written as a whole."""
+    path = study.folder / "runs" / run / "manifest.json"
+    manifest = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"study": study.id, "run": run}
+    replace(path, json.dumps(manifest | facts, indent=1, ensure_ascii=False) + "\n")
+
+
+def finish(study: Study, run: str, status: str, **facts: object) -> None:
+    """Close a run as complete or failed, with the time."""
+    note(study, run, status=status, finished_at=_now(), **facts)
+
+
+def begin(study: str, cutoff: str = "", run: str = "") -> Work:
+    """Open the newest snapshot up to a cut-off date for work, with its datasets as views and an empty database to build.
+
+    run: an existing run of this study; empty starts a new one. The working file is not visible to readers until `publish`.
+    """
+    opened = studies.load(study)
+    snapshot = snapshots.find(opened, cutoff)
+    as_of = cutoff or snapshot.cutoff
+    run = run or new_run(opened, as_of)
+    folder = opened.folder / "runs" / run
+    if not folder.is_dir():
+        raise CdmError(f"Study {study} has no run {run!r}. Leave the run empty to start a new one.")
+    working = _working(opened, run)
+    working.parent.mkdir(exist_ok=True)
+    for leftover in (working, working.with_name(working.name + ".wal")):
+        leftover.unlink(missing_ok=True)
+    note(opened, run, snapshot=snapshot.id, as_of=as_of)
+    return Work(opened, snapshot, as_of, run, folder, _connect(str(working), snapshot))
+
+
+@contextmanager
+def scratch(study: str, cutoff: str = "") -> Iterator[Work]:
+    """A work in memory that leaves nothing behind: to try checks without a run."""
+    opened = studies.load(study)
+    snapshot = snapshots.find(opened, cutoff)
+    con = _connect(":memory:", snapshot)
+    try:
+        yield Work(opened, snapshot, cutoff or snapshot.cutoff, "", Path(), con)
+    finally:
+        con.close()
+
+
+def _connect(database: str, snapshot: Snapshot) -> duckdb.DuckDBPyConnection:
+    """A database of one thread (equal sums on every machine) in UTC, with the macros and the snapshot's datasets."""
+    con = duckdb.connect(database, config={"threads": 1})
+    con.execute("SET TimeZone = 'UTC'")
+    standard.load_macros(con)
+    snapshots.attach(con, snapshot)
+    return con
+
+
+def publish(work: Work) -> Path:
+    """Make the work's database the study's published mart, all at once, and close it."""
+    runs = [("study", work.study.id), ("title", work.study.study.title), ("run", work.run), ("as_of", work.as_of), ("snapshot", work.snapshot.id)]
+    work.con.execute("CREATE OR REPLACE TABLE runs (key VARCHAR, value VARCHAR)")
+    work.con.executemany("INSERT INTO runs VALUES (?, ?)", runs)
+    work.con.execute("CHECKPOINT")
+    work.con.close()
+    working, published = _working(work.study, work.run), work.study.folder / "marts" / f"{work.run}.duckdb"
+    snapshots.sync(working)
+    working.replace(published)
+    replace(published.parent / "current", published.name + "\n")
+    finish(work.study, work.run, "complete", mart=published.name)
+    return published
+
+
+def open_published(study: Study) -> duckdb.DuckDBPyConnection:
+    """The published mart, read-only and without access to files or extensions. Raises CdmError when nothing is published."""
+    current = study.folder / "marts" / "current"
+    if not current.exists():
+        raise CdmError(f"Study {study.id} has no published results yet. Run `cdm weekly {study.id}`.")
+    path = current.parent / current.read_text(encoding="utf-8").strip()
+    return duckdb.connect(str(path), read_only=True, config={"enable_external_access": False})
+
+
+def replace(path: Path, text: str) -> None:
+    """Write a text file so that readers see the old one or the new one, never a part."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(text, encoding="utf-8")
+    snapshots.sync(temporary)
+    temporary.replace(path)
+    snapshots.sync(path.parent)
+
+
+def _working(study: Study, run: str) -> Path:
+    return study.folder / "marts" / f".{run}.building"
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,93 @@
+"""Run the notebooks with papermill: declared parameters only, each run kept, a failed cell ends the run with its own message."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+
+from cdmlib import mart, snapshot
+from cdmlib import study as studies
+from cdmlib.errors import CdmError
+
+PACKAGE = Path(__file__).parent
+WEEKLY = ("10_ingest", "20_cleaning")
+
+
+@dataclass(frozen=True)
+class Week:
+    """What a weekly run made: its id, the published mart, the workbook and the executed notebooks."""
+
+    run: str
+    mart: Path
+    workbook: Path
+    notebooks: tuple[Path, ...]
+
+
+def folder() -> Path:
+    """Where the notebooks are: beside the package in a checkout, inside it when installed as a wheel."""
+    return next(path for path in (PACKAGE.parent / "notebooks", PACKAGE / "_notebooks") if path.is_dir())
+
+
+def readable_tables() -> None:
+    """Show data frames whole: every row up to 500, and no text cut off."""
+    pd.options.display.max_rows = 500
+    pd.options.display.max_colwidth = None
+    pd.options.display.precision = 4
+
+
+def execute(name: str, output: Path, **parameters: str) -> Path:
+    """Run one notebook with parameters and keep it, executed, at `output`.
+
+    Raises CdmError for a parameter the notebook does not declare, and with the cell's own message when a cell fails.
+    """
+    import papermill  # slow to import, and needed only here
+    from papermill.exceptions import PapermillExecutionError
+
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+    path = folder() / f"{name}.ipynb"
+    declared = list(papermill.inspect_notebook(str(path)))
+    for parameter in parameters:
+        if parameter not in declared:
+            raise CdmError(f"Notebook {name} has no parameter {parameter!r}; it has {', '.join(declared)}.")
+    os.environ["CDM_DATA"] = str(studies.data_folder().resolve())
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            papermill.execute_notebook(str(path), str(output), parameters, kernel_name="python3", progress_bar=False, cwd=str(path.parent))
+    except PapermillExecutionError as error:
+        known = error.ename in ("CdmError", "Held")
+        raise CdmError(f"{error.evalue}" if known else f"Notebook {name} stopped in cell {error.cell_index + 1}: {error.ename}: {error.evalue}") from None
+    return output
+
+
+def weekly(study_id: str, cutoff: str = "", confirm: str = "", step: Callable[[str], None] = lambda text: None) -> Week:
+    """Take in the extract of a cut-off date, run every check, write the workbook and publish the results.
+
+    cutoff: date of the folder under incoming/; empty takes the newest. confirm: reason, when a load was held. step: told each step.
+    A failed step leaves what was published before in place and the run listed as failed.
+    """
+    study = studies.load(study_id)
+    cutoff = cutoff or snapshot.newest_incoming(study)
+    run = mart.new_run(study, cutoff)
+    out = study.folder / "runs" / run
+    try:
+        step(f"run {run}: taking in the extract of {cutoff}")
+        first = execute("10_ingest", out / "10_ingest.ipynb", study=study_id, cutoff=cutoff, confirm=confirm)
+        step("building tables, running checks, writing the workbook")
+        second = execute("20_cleaning", out / "20_cleaning.ipynb", study=study_id, cutoff=cutoff, run=run)
+    except BaseException as error:
+        mart.finish(study, run, "failed", error=str(error))
+        raise
+    return Week(run, study.folder / "marts" / f"{run}.duckdb", next(out.glob("*.xlsx")), (first, second))
+
+
+def code_cells(path: Path) -> list[str]:
+    """The code cells of a notebook."""
+    return [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]

@@ -1,0 +1,403 @@
+"""Set up a study from an extract: recognise its layout, match its columns to the standard ones, and say what was left and why."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import duckdb
+
+from cdmlib import readers, snapshot, standard
+from cdmlib import study as studies
+from cdmlib.errors import CdmError
+from cdmlib.readers.dataset import ROW, Options
+from cdmlib.snapshot import Stored
+from cdmlib.standard import Column, literal, quote
+
+SUBJECTS = ("SUBJECT", "SUBJID", "SUBJECTNAMEORIDENTIFIER", "USUBJID", "SUBJECTID", "SUBJECT_ID", "PATNUM", "PATID")
+TITLES = {
+    "dm": "Demographics", "ae": "Adverse events", "cm": "Concomitant medications", "mh": "Medical history", "ds": "Disposition",
+    "ex": "Study treatment", "vs": "Vital signs", "lb": "Laboratory results", "eg": "Electrocardiogram", "qs": "Questionnaires",
+    "sv": "Visits", "ie": "Eligibility", "pr": "Procedures", "dv": "Protocol deviations",
+}  # fmt: skip
+WIDE = re.compile(r"([A-Z0-9]+)_([A-Z]{2})ORRES")  # a column group per test: DIABP_VSORRES, DIABP_VSORRESU, …
+VITAL_SIGNS = {"SYSBP": "mmHg", "DIABP": "mmHg", "PULSE": "beats/min", "HR": "beats/min", "TEMP": "C", "WEIGHT": "kg", "HEIGHT": "cm", "RESP": "breaths/min", "BMI": "kg/m2"}
+NUMERIC_DATE = r"\d\d?[-/. ]\d\d?[-/. ]\d{4}.*"
+
+
+@dataclass(frozen=True)
+class New:
+    """A study that was set up: its folder, and what was matched and left, in words."""
+
+    folder: Path
+    said: tuple[str, ...]
+
+
+@dataclass
+class Match:
+    """One dataset being matched: the SELECT expressions by standard column, and the source columns used so far."""
+
+    dataset: Stored
+    path: Path
+    expressions: dict[str, str] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
+    remarks: list[str] = field(default_factory=list)
+
+    def column(self, *names: str) -> str:
+        """The source's spelling of the first of these names that it has, or an empty text."""
+        upper = {column.upper(): column for column in self.dataset.columns}
+        return next((upper[name] for name in names if name in upper), "")
+
+    def take(self, standard_name: str, source_column: str, expression: str = "") -> None:
+        self.used.add(source_column)
+        self.expressions[standard_name] = expression or quote_plain(source_column)
+
+
+def new(study_id: str, path: Path, cutoff: str, title: str = "") -> New:
+    """Set up a study folder from an extract (folder, zip or file), which is copied to incoming/<cutoff>.
+
+    Raises CdmError when the study is there already or nothing in the extract can be read; nothing is left behind then.
+    """
+    folder = studies.folder_of(study_id)
+    if folder.exists():
+        raise CdmError(f"There is already a study folder {folder}. Choose another id, or remove it.")
+    if not snapshot.DATE.fullmatch(cutoff):
+        raise CdmError(f"The cut-off date must be written YYYY-MM-DD; given {cutoff!r}.")
+    working = folder.parent / f".{study_id}.{os.getpid()}" / study_id
+    try:
+        extract = working / "incoming" / cutoff
+        extract.parent.mkdir(parents=True)
+        if path.is_dir():
+            shutil.copytree(path, extract)
+        else:
+            extract.mkdir()
+            shutil.copy2(path, extract)
+        said = _fill(study_id, working, cutoff, title or study_id)
+        working.rename(folder)
+    finally:
+        shutil.rmtree(working.parent, ignore_errors=True)
+    return New(folder, tuple(said))
+
+
+def _fill(study_id: str, working: Path, cutoff: str, title: str) -> list[str]:
+    found = readers.recognise(working / "incoming" / cutoff)
+    if not found:
+        raise CdmError(f"Nothing in the extract has a layout that can be read; there are {', '.join(readers.LAYOUTS)}.")
+    said, sources = [], {}
+    for item in found:
+        name = _source_name(item.layout, sources)
+        sources[name] = item
+        said.append(f"{item.layout}: {len(item.datasets)} datasets as source {name!r}: {', '.join(item.datasets)}")
+        said += [f"  encoding of {dataset}: {encoding}, because it is not {item.options.encoding}" for dataset, encoding in item.options.encodings.items()]
+    said += [f"left: {file} ({why})" for item in found for file, why in item.left.items()]
+    (working / "study.toml").write_text(_study_toml(study_id, title, sources), encoding="utf-8")
+    scratch = studies.read(working / "study.toml")
+    taken = snapshot.ingest(scratch, cutoff).snapshot
+    subject = _subject_column(taken.datasets)
+    (working / "study.toml").write_text(_study_toml(study_id, title, sources, subject), encoding="utf-8")
+    by_domain, left = _by_domain(taken)
+    (working / "tables").mkdir()
+    (working / "checks").mkdir()
+    for domain, datasets in sorted(by_domain.items()):
+        matches = [_match(domain, Match(dataset, taken.parquet(dataset)), subject) for dataset in datasets]
+        text, lines = _table_file(domain, matches)
+        (working / "tables" / f"{domain}.sql").write_text(text, encoding="utf-8")
+        said += lines
+    said += [f"no table: {name} ({why}); it stays in the snapshot" for name, why in left]
+    shutil.rmtree(working / "snapshots")
+    return said
+
+
+def _source_name(layout: str, taken: dict) -> str:
+    name = {"xpt": "sdtm", "sas7bdat": "sas", "dataset-json": "sdtm"}.get(layout, "edc")
+    return name if name not in taken else f"{name}_{layout.replace('-', '_')}"
+
+
+def _study_toml(study_id: str, title: str, sources: dict, subject: str = "") -> str:
+    """study.toml with what was recognised, each setting explained."""
+    lines = ["[study]", f"id = {json.dumps(study_id)}", f"title = {json.dumps(title, ensure_ascii=False)}", ""]
+    for name, item in sources.items():
+        options, default = item.options, Options()
+        lines += [f"[sources.{name}]", f"layout = {json.dumps(item.layout)}", f"files = {json.dumps(list(item.files))}"]
+        lines += [f"encoding = {json.dumps(options.encoding)}  # character encoding of the files"]
+        if options.delimiter != default.delimiter:
+            lines.append(f"delimiter = {json.dumps(options.delimiter)}")
+        if options.header_row != default.header_row:
+            lines.append(f"header_row = {options.header_row}")
+        if subject:
+            lines.append(f"subject = {json.dumps(subject)}  # column that names the subject")
+        if options.encodings:
+            inner = ", ".join(f"{json.dumps(dataset)} = {json.dumps(encoding)}" for dataset, encoding in options.encodings.items())
+            lines.append(f"encodings = {{ {inner} }}  # these hold bytes that are not {options.encoding}; confirm with the sender")
+        lines.append("")
+    lines += [
+        "# The visit schedule: without it, visit windows are not checked. One block per visit; day 1 is the first dose, there is no day 0.",
+        "# [[visits]]", '# name = "WEEK 2"', "# number = 3", "# day = 15", "# before = 3", "# after = 3", "",
+        "# Limits of this study, by check id, and checks switched off, each with its reason.",
+        "# [parameters.DM002]", "# low = 50", "", "# [off]", '# VS003 = "Weight is only collected at screening"', "",
+    ]  # fmt: skip
+    return "\n".join(lines)
+
+
+def _subject_column(datasets: list[Stored]) -> str:
+    """The column that names the subject in most datasets; a dataset without it would not meet the others."""
+    counts = Counter(name for d in datasets for name in {column.upper() for column in d.columns} & set(SUBJECTS))
+    if not counts:
+        raise CdmError(f"No dataset has a column that names the subject; looked for {', '.join(SUBJECTS)}.")
+    return max(counts, key=lambda name: (counts[name], -SUBJECTS.index(name)))
+
+
+def _by_domain(taken: snapshot.Snapshot) -> tuple[dict[str, list[Stored]], list[tuple[str, str]]]:
+    """The datasets that belong to each standard table, and those that belong to none with the reason."""
+    by_domain: dict[str, list[Stored]] = {}
+    left = []
+    for dataset in taken.datasets:
+        columns = {column.upper() for column in dataset.columns}
+        domain = _domain(dataset, columns, taken.parquet(dataset))
+        if not columns & set(SUBJECTS):
+            left.append((dataset.name, "no column names a subject"))
+        elif not dataset.columns or domain not in standard.domains():
+            left.append((dataset.name, f"there is no standard table for {domain.upper()}" if domain else "no standard table has its columns"))
+        else:
+            by_domain.setdefault(domain, []).append(dataset)
+    return by_domain, left
+
+
+def _domain(dataset: Stored, columns: set[str], path: Path) -> str:
+    """The domain a dataset is of: what its column DOMAIN says, else its name, else the table that most of its columns fit."""
+    if "RDOMAIN" in columns:
+        return "supplemental qualifiers"
+    if "DOMAIN" in columns:
+        values = duckdb.execute(f"SELECT DISTINCT domain FROM read_parquet({literal(str(path))}) WHERE domain IS NOT NULL LIMIT 2").fetchall()
+        if len(values) == 1:
+            return values[0][0].lower()
+    parts = [part for part in re.split(r"[^a-z0-9]+", dataset.name.lower()) if part in standard.domains()]
+    if parts:
+        return parts[-1]
+    fits = {domain: sum(bool(_names(c) & columns) for c in standard.tables()[domain] if c.role != "key") for domain in standard.domains()}
+    best = max(fits, key=lambda domain: fits[domain])
+    needed = [c for c in standard.tables()[best] if c.role == "required" and c.type != "date"]
+    return best if fits[best] >= 3 and all(_names(c) & columns for c in needed) else ""
+
+
+def _names(column: Column) -> set[str]:
+    return {column.name.upper(), *column.synonyms}
+
+
+def _match(domain: str, match: Match, subject: str) -> Match:
+    """Match the columns of one dataset to those of a standard table."""
+    columns = standard.tables()[domain]
+    for name, candidates in (("siteid", ("SITEID",)), ("visit", ("VISIT",)), ("form", ()), ("formrow", ())):
+        known = next(c for c in columns if c.name == name)
+        rave = "RECORDACTIVE" in {column.upper() for column in match.dataset.columns}
+        names = ("SITENUMBER", *known.synonyms) if rave and name == "siteid" else (*candidates, *known.synonyms)
+        if source := match.column(*names):
+            match.take(name, source)
+    match.take("subjid", match.column(subject))
+    match.expressions.setdefault("form", literal(match.dataset.labels.get("", match.dataset.name)))
+    wide = _wide_groups(domain, match)
+    for column in columns:
+        if column.role == "key" or column.name in match.expressions or (wide and column.name.startswith(domain) and column.name != f"{domain}dat"):
+            continue
+        if not column.source:
+            _match_own(match, column)
+    for column in columns:
+        if column.source and not wide:
+            _match_derived(match, column)
+        elif column.source and column.source in match.expressions:
+            match.expressions[column.name] = _derived(match, column, match.expressions[column.source])
+    return match
+
+
+def _match_own(match: Match, column: Column) -> None:
+    """A column that is collected as such: verbatim, or with its coding read by the macro of its code list."""
+    twin = next((c for c in standard.tables()[_table_of(column)] if c.source == column.name), None)
+    names = [column.name.upper(), *column.synonyms, *((twin.name.upper(), *twin.synonyms) if twin else ())]
+    raw = [f"{name}_RAW" for name in names] if twin else []
+    source = match.column(*raw, *names)
+    if not source:
+        return
+    text = quote_plain(source)
+    match.used.update(c for c in match.dataset.columns if c.upper() in {f"{source.upper().removesuffix('_RAW')}{end}" for end in ("", "_RAW", "_INT", "_YYYY", "_MM", "_DD", "_STD")})
+    if column.type == "number":
+        text = f"num({text})"
+    elif column.type == "date":
+        text = f"iso_date({text})"
+    elif column.name.endswith("ongo"):
+        text = f"ongoing({text})"
+    elif column.codelist in ("NY", "SEX", "AESEV"):
+        text = f"{ {'NY': 'yes_no', 'SEX': 'sex_code', 'AESEV': 'severity_word'}[column.codelist] }({text})".replace(" ", "")
+        if column.codelist == "AESEV":
+            match.remarks.append("severity: 1, 2 and 3 are read as MILD, MODERATE and SEVERE")
+    match.take(column.name, source, text)
+
+
+def _match_derived(match: Match, column: Column) -> None:
+    if column.source in match.expressions:
+        match.expressions[column.name] = _derived(match, column, match.expressions[column.source])
+
+
+def _derived(match: Match, column: Column, collected: str) -> str:
+    """The expression for a date or number made from collected text; for dates, the macro that reads what is there."""
+    if column.type == "number":
+        return f"num({collected})"
+    if not re.fullmatch(r'"[^"]*"|\w+', collected):
+        return f"iso_date({collected})"
+    con = standard.macros_only()
+    source = f"(SELECT DISTINCT {collected} AS v FROM read_parquet({literal(str(match.path))}) WHERE v IS NOT NULL)"
+    figures, dmy, mdy = con.execute(
+        f"""SELECT count(*) FILTER (iso_date(v) IS NULL AND regexp_full_match(trim(v), {literal(NUMERIC_DATE)})),
+                   count(*) FILTER (iso_date(v) IS NULL AND iso_date_dmy(v) IS NOT NULL), count(*) FILTER (iso_date(v) IS NULL AND iso_date_mdy(v) IS NOT NULL)
+            FROM {source}"""
+    ).fetchone()
+    if not figures or dmy == mdy:
+        if figures:
+            match.remarks.append(f"{column.name}: dates such as 01/02/2024 can be read two ways and are left empty; write iso_date_dmy or iso_date_mdy")
+        return f"iso_date({collected})"
+    order = "dmy" if dmy > mdy else "mdy"
+    match.remarks.append(f"{column.name}: dates in figures are read as {'day, month, year' if order == 'dmy' else 'month, day, year'}, because only that fits all of them")
+    return f"iso_date_{order}({collected})"
+
+
+def _table_of(column: Column) -> str:
+    return next(name for name, columns in standard.tables().items() if column in columns and name in standard.domains())
+
+
+def _wide_groups(domain: str, match: Match) -> list[dict[str, str]]:
+    """For a dataset with a group of columns per test: one mapping (standard column → expression) per test; else empty."""
+    if match.column(f"{domain}TESTCD".upper(), f"{domain}TEST".upper(), *next((c.synonyms for c in standard.tables()[domain] if c.name == f"{domain}testcd"), ())):
+        return []
+    upper = {column.upper(): column for column in match.dataset.columns}
+    tests = [m[1] for column in upper if (m := WIDE.fullmatch(column)) and m[2] == domain.upper()]
+    plain = [] if tests or domain != "vs" else [test for test in VITAL_SIGNS if test in upper]
+    groups = []
+    for test in tests + plain:
+        group = {f"{domain}testcd": literal(test)}
+        for column in standard.tables()[domain]:
+            stem = column.name.removeprefix(domain).upper()
+            names = [f"{test}_{column.name.upper()}"] if tests else {"ORRES": [f"{test}_RAW", test], "ORRESU": [f"{test}U", f"{test}_UNITS", f"{test}UNIT", f"{test}_UNIT"], "STAT": [f"{test}STAT"]}.get(stem, [])
+            if column.name.startswith(domain) and (source := next((upper[name] for name in names if name in upper), None)):
+                group[column.name] = quote_plain(source)
+                match.used.add(source)
+        if plain:
+            match.used.update(upper[name] for name in (test, f"{test}_RAW", f"{test}_UNITS") if name in upper)
+        groups.append(group)
+    return groups
+
+
+def _key(domain: str, match: Match, wide: bool) -> tuple[str, str]:
+    """The expression for record_key, and what to say of it: the source's own record id, else the fewest columns that tell rows apart."""
+    subject = match.expressions["subjid"]
+    prefix = literal(domain.upper())
+    if record := match.column("RECORDID"):
+        match.used.add(record)
+        return f"concat_ws('|', {prefix}, {quote_plain(record)})", "the source's own record id"
+    if sequence := match.column(f"{domain}SEQ".upper()):
+        match.used.add(sequence)
+        return f"concat_ws('|', {prefix}, {subject}, {quote_plain(sequence)})", f"subject and {sequence}"
+    d = domain.upper()
+    names = [f"{d}SPID", f"{d}TESTCD", "VISIT", f"{d}DAT", f"{d}CAT", f"{d}TERM", f"{d}TRT", f"{d}DECOD", f"{d}STDAT", f"{d}TPTNUM", f"{d}TPT", f"{d}POS", "VISDAT", f"{d}ENDAT", f"{d}LLT", f"{d}INDC", f"{d}DOSE"]
+    upper = {column.upper(): column for column in match.dataset.columns}
+    candidates = [upper[name] for name in names if name in upper]
+    candidates += [c for u, c in upper.items() if wide and c not in candidates and u.endswith((f"_{d}TPTNUM", f"_{d}POS"))]
+    source = f"read_parquet({literal(str(match.path))})"
+
+    def distinct(columns: list[str]) -> int:
+        return duckdb.execute(f"SELECT count(DISTINCT ({', '.join(map(quote, columns))})) FROM {source}").fetchone()[0]
+
+    key = [match.column(subject.strip('"').upper())]
+    best, total = distinct(key), match.dataset.rows_stored
+    for column in candidates:
+        if best < total and (n := distinct([*key, column])) > best:
+            key, best = [*key, column], n
+    for column in key[1:]:
+        if len(key) > 2 and distinct([c for c in key if c != column]) == best:
+            key.remove(column)
+    parts = [f"coalesce({quote_plain(column)}, '')" for column in key[1:]]
+    short = "" if best == total else f"; {total - best} rows repeat a key and are told apart by a number"
+    return f"concat_ws('|', {', '.join([prefix, subject, *parts])})", f"subject{''.join(', ' + c for c in key[1:])}{short}"
+
+
+def _table_file(domain: str, matches: list[Match]) -> tuple[str, list[str]]:
+    """The text of tables/<domain>.sql and what to say about it."""
+    selects, said, notes = [], [], []
+    for match in matches:
+        groups = _wide_groups(domain, match)
+        key, how = _key(domain, match, bool(groups))
+        active = match.column("RECORDACTIVE")
+        where = f"\nWHERE  {quote_plain(active)} = '1'" if active else ""
+        if active:
+            match.used.add(active)
+        origin = f"{match.dataset.source}.{quote_plain(match.dataset.name)}"
+        for group in groups or [{}]:
+            selects.append(_select(domain, match, group, key, origin, where))
+        matched = sum(bool(_source_of(c, match, groups)) for c in match.dataset.columns)
+        left = [c for c in match.dataset.columns if not _source_of(c, match, groups) and not _system(c, match)]
+        said.append(f"{match.dataset.name} → tables/{domain}.sql: {matched} of {len(match.dataset.columns)} columns matched{f', {len(groups)} tests, one row each' if groups else ''}; key: {how}")
+        said += [f"  {remark}" for remark in match.remarks]
+        if left:
+            said.append(f"  left: {', '.join(left)} (no standard column of {domain}; they stay in the snapshot)")
+        notes += [f"{match.dataset.name}: key is {how}.", *(f"{remark[0].upper()}{remark[1:]}." for remark in match.remarks)]
+        if left:
+            notes.append(f"Columns of {match.dataset.name} without a standard column: {', '.join(left)}.")
+    needed = [c.name for c in standard.tables()[domain] if c.role == "required" and not any(c.name in m.expressions or _wide_groups(domain, m) for m in matches)]
+    if needed:
+        said.append(f"  nothing fits {', '.join(needed)}: selected as NULL until a programmer maps it")
+    origins = ", ".join(f"{m.dataset.source}.{m.dataset.name}" for m in matches)
+    header = f"/*\ntitle: {TITLES[domain]}\nfrom:  {origins}\n\n" + "\n".join(notes).replace("*/", "* /") + "\n*/\n"
+    return header + "\nUNION ALL\n".join(selects) + "\n", said
+
+
+def _select(domain: str, match: Match, group: dict[str, str], key: str, origin: str, where: str) -> str:
+    """One SELECT in standard column order."""
+    chosen = dict(match.expressions) | group
+    if group:
+        key = key.removesuffix(")") + f", {group[f'{domain}testcd']})"
+        for column in standard.tables()[domain]:
+            if column.source and column.source in chosen:
+                chosen[column.name] = _derived(match, column, chosen[column.source])
+        results = [group[name] for name in (f"{domain}orres", f"{domain}stat", f"{domain}orresu") if name in group]
+        where += f"{' AND' if where else chr(10) + 'WHERE '} ({' OR '.join(f'{c} IS NOT NULL' for c in results)})"
+    if domain == "vs" and "vsstresn" not in chosen and {"vsorres", "vsorresu"} <= chosen.keys():
+        chosen["vsstresn"] = f"vs_standard_result(num({chosen['vsorres']}), {chosen['vsorresu']})"
+        chosen["vsstresu"] = f"vs_standard_unit({chosen['vsorresu']})"
+    lines = [(key, "record_key")]
+    for column in standard.tables()[domain]:
+        if column.name in ("source", "dataset", ROW):
+            lines.append((column.name, ""))
+        elif column.name in chosen:
+            lines.append((chosen[column.name], column.name))
+        elif column.role == "required":
+            lines.append(("NULL", column.name))
+    width = max(len(expression) for expression, name in lines if name)
+    body = ",\n       ".join(f"{expression:<{width}} AS {name}" if name else expression for expression, name in lines)
+    return f"SELECT {body}\nFROM   {origin}{where}"
+
+
+def _source_of(column: str, match: Match, groups: list[dict[str, str]]) -> bool:
+    return column in match.used or any(quote_plain(column) == expression for group in groups for expression in group.values())
+
+
+def _system(column: str, match: Match) -> bool:
+    """Columns of the EDC itself, of no interest to a reader of the table."""
+    return match.column("RECORDACTIVE") != "" and column.upper() in (
+        "USERID PROJECTID PROJECT STUDYID ENVIRONMENTNAME SUBJECTID STUDYSITEID SITEID SITE SITENUMBER SITEGROUP INSTANCEID INSTANCENAME INSTANCEREPEATNUMBER FOLDERID FOLDER "
+        "FOLDERNAME FOLDERSEQ TARGETDAYS DATAPAGEID DATAPAGENAME PAGEREPEATNUMBER RECORDDATE RECORDID RECORDPOSITION RECORDACTIVE SAVETS MINCREATED MAXUPDATED"
+    ).split()
+
+
+def quote_plain(name: str) -> str:
+    """A column name as a programmer writes it: quoted only when it must be."""
+    return name if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) and name.upper() not in _reserved() else quote(name)
+
+
+@cache
+def _reserved() -> frozenset[str]:
+    rows = duckdb.execute("SELECT upper(keyword_name) FROM duckdb_keywords() WHERE keyword_category = 'reserved'").fetchall()
+    return frozenset(row[0] for row in rows)

@@ -1,0 +1,180 @@
+"""study.toml as a frozen Study: what the study is, where its sources come from, and what its checks may assume."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from cdmlib.errors import CdmError, listed
+from cdmlib.readers import LAYOUTS
+from cdmlib.readers.dataset import Options
+
+STUDY_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+Layout = Annotated[str, StringConstraints(pattern=f"^({'|'.join(LAYOUTS)})$")]
+OneCharacter = Annotated[str, StringConstraints(min_length=1, max_length=1)]
+
+
+class Section(BaseModel):
+    """A table of study.toml: unknown keys are mistakes, and nothing changes after reading."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Identity(Section):
+    id: str = Field(description="study id: the name of the study's folder")
+    title: str = Field(description="title of the study, shown on every workbook")
+
+
+class Source(Section):
+    layout: Layout = Field(description=f"how the extract is laid out: {', '.join(LAYOUTS)}")
+    files: Annotated[list[str], Field(min_length=1)] = Field(["*"], description="which files of an extract belong to this source")
+    encoding: str = Field("utf-8", description="character encoding of the files")
+    encodings: dict[str, str] = Field({}, description="exceptions: encoding by dataset name")
+    delimiter: OneCharacter = Field(",", description="character between two values of a text file")
+    quote: OneCharacter = Field('"', description="character around a value of a text file")
+    header_row: int = Field(1, ge=1, description="line or sheet row that holds the column names")
+    missing: list[str] = Field([], description="texts that mean an empty value, such as NA")
+    subject: str = Field("", description="column that names the subject, for counts and guards")
+
+    @property
+    def options(self) -> Options:
+        return Options(self.encoding, {k.upper(): v for k, v in self.encodings.items()}, self.delimiter, self.quote, self.header_row, tuple(self.missing))
+
+
+class Guards(Section):
+    rows_lost: float = Field(0.10, ge=0, le=1, description="largest share of a dataset's rows that may vanish between two extracts")
+    subjects_lost: float = Field(0.05, ge=0, le=1, description="largest share of subjects that may vanish between two extracts")
+
+
+class PlannedVisit(Section):
+    name: str = Field(description="visit name as the EDC writes it")
+    number: float = Field(description="visit number, in protocol order")
+    day: int = Field(description="planned study day; day 1 is the first dose and there is no day 0")
+    before: int = Field(0, ge=0, description="days that the visit may be early")
+    after: int = Field(0, ge=0, description="days that the visit may be late")
+
+
+class FieldRule(Section):
+    required: bool = Field(False, description="the value must be there")
+    low: float | None = Field(None, description="lowest plausible value")
+    high: float | None = Field(None, description="highest plausible value")
+    codelist: list[str] = Field([], description="permitted values")
+
+
+class Content(Section):
+    study: Identity = Field(description="what the study is called")
+    sources: Annotated[dict[Name, Source], Field(min_length=1)] = Field(description="where the data come from, one table a source")
+    guards: Guards = Field(Guards(), description="when a load is held until somebody confirms it")
+    visits: list[PlannedVisit] = Field([], description="the visit schedule, one table a visit")
+    parameters: dict[str, dict[str, int | float | str]] = Field({}, description="this study's limits, by check id")
+    off: dict[str, Annotated[str, StringConstraints(min_length=3)]] = Field({}, description="checks switched off, each with its reason")
+    fields: dict[str, dict[str, FieldRule]] = Field({}, description="field specification, by table and column")
+
+
+class Study(Content):
+    """A study folder and what its study.toml says."""
+
+    folder: Path
+
+    @property
+    def id(self) -> str:
+        return self.study.id
+
+    @property
+    def incoming(self) -> Path:
+        return self.folder / "incoming"
+
+
+def data_folder() -> Path:
+    """The folder that holds the studies: $CDM_DATA, or the nearest `data` at or above the working folder."""
+    if given := os.environ.get("CDM_DATA"):
+        return Path(given)
+    here = Path.cwd()
+    return next((parent / "data" for parent in (here, *here.parents) if (parent / "data").is_dir()), here / "data")
+
+
+def folder_of(study_id: str) -> Path:
+    """The folder of a study by its id. Raises CdmError for an id that could lead outside the data folder."""
+    if not STUDY_ID.fullmatch(study_id):
+        raise CdmError(f"{study_id!r} can't be a study id: it must be 1 to 64 letters, figures, dots, dashes or underscores and begin with a letter or figure.")
+    return data_folder() / study_id
+
+
+def load(study_id: str) -> Study:
+    """The study with this id, from its folder's study.toml. Raises CdmError with every mistake in the file at once."""
+    folder = folder_of(study_id)
+    path = folder / "study.toml"
+    if not path.exists():
+        there = sorted(p.parent.name for p in data_folder().glob("*/study.toml"))
+        hint = f"There are: {', '.join(there)}." if there else "Make one with `cdm new` or `cdm demo`."
+        raise CdmError(f"There is no study {study_id!r} in {data_folder()}. {hint}")
+    study = read(path)
+    if study.id != folder.name:
+        raise CdmError(f"{path}: study.id is {study.id!r}, but the folder is called {folder.name!r}. They must agree.")
+    return study
+
+
+def read(path: Path) -> Study:
+    """The study that a study.toml describes. Raises CdmError with every mistake in the file at once."""
+    text = path.read_text(encoding="utf-8")
+    try:
+        return Study(**tomllib.loads(text), folder=path.parent.resolve())
+    except tomllib.TOMLDecodeError as error:
+        raise CdmError(f"{path} can't be read: {error}.") from None
+    except ValidationError as error:
+        raise CdmError(listed([_mistake(text, item) for item in error.errors()], f"{path} has mistakes:")) from None
+
+
+def _mistake(text: str, item: dict) -> str:
+    """One mistake of study.toml in words: line, key, what is wrong, what the line means."""
+    loc = [part for part in item["loc"] if not str(part).startswith(("function-", "constrained-"))]
+    key = ".".join(str(part + 1) if isinstance(part, int) else str(part) for part in loc)
+    place = f"line {line}: " if (line := _line(text, loc)) else ""
+    section, meaning = _meaning(loc)
+    if item["type"] == "extra_forbidden":
+        known = [name for name in (section.model_fields if section else {}) if name != "folder"]
+        near = difflib.get_close_matches(str(loc[-1]), known, n=1)
+        return f"{place}{key} is not a key here" + (f"; did you mean {near[0]}?" if near else f"; there are {', '.join(known)}.")
+    about = f" ({meaning})" if meaning else ""
+    if item["type"] == "missing":
+        return f"{key}{about} is missing."
+    return f"{place}{key}{about}: {item['msg'][0].lower()}{item['msg'][1:]}; given {item['input']!r}."
+
+
+def _meaning(loc: list) -> tuple[type[Section] | None, str]:
+    """The section a key stands in and what the key means, by walking the models."""
+    section, meaning = Content, ""
+    models = {"study": Identity, "guards": Guards, "sources": Source, "visits": PlannedVisit, "fields": FieldRule}
+    for depth, part in enumerate(loc):
+        if depth == 0:
+            info = Content.model_fields.get(str(part))
+            meaning = info.description if info else ""
+            section = models.get(str(part)) if len(loc) > 1 else Content
+        elif section and str(part) in section.model_fields:
+            meaning = section.model_fields[str(part)].description or meaning
+    return section, meaning
+
+
+def _line(text: str, loc: list) -> int:
+    """The line a key stands on, as far as plain searching tells; 0 when unknown."""
+    names = [str(part) for part in loc if isinstance(part, str)]
+    indices = [part for part in loc if isinstance(part, int)]
+    section, seen, best = "", {}, 0
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := re.fullmatch(r"\s*\[+\s*([^\]]+?)\s*\]+\s*(#.*)?", line):
+            section = header[1].replace('"', "").replace(" ", "")
+            seen[section] = seen.get(section, -1) + 1
+            if section.split(".") == names:
+                best = best or number
+            continue
+        key = re.match(r"\s*([\w.\-\"]+)\s*=", line)
+        if key and [*filter(None, section.split(".")), *key[1].replace('"', "").split(".")] == names and (not indices or seen.get(section, 0) == indices[0]):
+            return number
+    return best

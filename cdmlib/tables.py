@@ -1,0 +1,175 @@
+"""Run a study's table files, hold them against the standard columns, and derive what every check may use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+
+from cdmlib import sqlfile, standard
+from cdmlib.errors import CdmError, listed
+from cdmlib.mart import Work
+from cdmlib.sqlfile import SqlFile
+from cdmlib.standard import Column, literal, quote
+from cdmlib.study import Study
+
+
+@dataclass(frozen=True)
+class Table:
+    """What became of one table file: rows made, records of the extract left out by it, and expected columns it lacks."""
+
+    name: str
+    title: str
+    rows: int
+    left_out: int
+    repeated_keys: int
+    not_collected: str
+
+
+def build(work: Work) -> pd.DataFrame:
+    """Make every standard table of the study in the work's database, then subjects, visits, fields and items.
+
+    Returns one row per table: name, title, rows, left_out (records of its datasets that no row came from), repeated_keys, not_collected.
+    Raises CdmError naming the table file and the column at fault.
+    """
+    made = []
+    for path in sorted((work.study.folder / "tables").glob("*.sql")):
+        file = sqlfile.read(path, "table")
+        if path.stem not in standard.domains() + standard.DERIVED:
+            raise CdmError(f"{path}: {path.stem} is not a standard table; there are {', '.join(standard.domains())}.")
+        if path.stem in standard.domains():
+            made.append(_make(work, file, path.stem))
+    if not made:
+        raise CdmError(f"{work.study.folder / 'tables'} holds no table file. `cdm new` writes them.")
+    _fill_sites(work.con)
+    _support(work.con, work.study)
+    for name in standard.DERIVED:
+        own = work.study.folder / "tables" / f"{name}.sql"
+        made.append(_make(work, sqlfile.read(own if own.exists() else standard.SQL / "tables" / f"{name}.sql", "table"), name))
+    _items(work.con)
+    return pd.DataFrame(made)
+
+
+def collected(con: duckdb.DuckDBPyConnection) -> dict[str, tuple[str, ...]]:
+    """The tables of a mart and the columns each has."""
+    rows = con.execute(
+        "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'main' AND table_catalog = current_database() ORDER BY table_name, ordinal_position"
+    ).fetchall()
+    found: dict[str, tuple[str, ...]] = {}
+    for table, column in rows:
+        found[table] = (*found.get(table, ()), column)
+    return found
+
+
+def with_optional(file: SqlFile, there: dict[str, tuple[str, ...]]) -> str:
+    """The file's SELECT, with the optional tables and columns that this study does not collect in place as NULLs."""
+    wanted: dict[str, set[str]] = {}
+    for part in file.optional:
+        table, _, column = part.partition(".")
+        names = [c.name for c in standard.tables().get(table, ())]
+        if not names or (column and column not in names):
+            raise CdmError(f"{file.path}: optional: {part!r} is not a standard table or column.")
+        wanted.setdefault(table, set()).update([column] if column else names)
+    shadows = []
+    for table, columns in sorted(wanted.items()):
+        absent = [c for c in standard.tables()[table] if c.name in columns and c.name not in there.get(table, ())]
+        nulls = ", ".join(f"CAST(NULL AS {c.sql_type}) AS {c.name}" for c in absent)
+        if table not in there and absent == list(standard.tables()[table]):
+            shadows.append(f"{table} AS NOT MATERIALIZED (SELECT {nulls} WHERE false)")
+        elif table in there and absent:
+            shadows.append(f"{table} AS NOT MATERIALIZED (SELECT *, {nulls} FROM main.{table})")
+    return f"WITH {', '.join(shadows)} SELECT * FROM ({file.sql}\n)" if shadows else file.sql
+
+
+def _make(work: Work, file: SqlFile, name: str) -> Table:
+    """Create one table in its standard column order and types, with unique record keys."""
+    con, columns = work.con, _columns(work.study, name)
+    sql = with_optional(file, collected(con)) if name in standard.DERIVED else file.sql
+    try:
+        given = [row[0] for row in con.execute(f"DESCRIBE {sql}").fetchall()]
+        _check_columns(file.path, name, columns, given)
+        kept = [c for c in columns if c.name in given or c.role == "key"]
+        values = [f"CAST({quote(c.name)} AS {c.sql_type}) AS {c.name}" if c.name in given else f"CAST(NULL AS {c.sql_type}) AS {c.name}" for c in kept]
+        con.execute(f"CREATE TABLE {name} AS SELECT {', '.join(values)} FROM ({sql}\n) ORDER BY dataset, source_row, record_key")
+    except duckdb.Error as error:
+        raise CdmError(f"{file.path}: {reason(error)}") from None
+    blank = con.execute(f"SELECT count(*) FROM {name} WHERE record_key IS NULL").fetchone()[0]
+    if blank:
+        raise CdmError(f"{file.path}: record_key is empty in {blank} rows. Build it from columns that are always there, such as the subject and a row number.")
+    repeated = con.execute(f"SELECT count(*) - count(DISTINCT record_key) FROM {name}").fetchone()[0]
+    if repeated:  # a second record with the same key stays in, told apart by a number
+        con.execute(
+            f"""UPDATE {name} SET record_key = {name}.record_key || '#' || n.number FROM
+                (SELECT rowid AS id, row_number() OVER (PARTITION BY record_key ORDER BY dataset, source_row, rowid) AS number FROM {name}) n
+                WHERE n.id = {name}.rowid AND n.number > 1"""
+        )
+    rows, sources = con.execute(f"SELECT count(*), count(DISTINCT (source, dataset, source_row)) FILTER (source_row IS NOT NULL) FROM {name}").fetchone()
+    used = con.execute(f"SELECT DISTINCT source, dataset FROM {name} WHERE source_row IS NOT NULL").fetchall() if name in standard.domains() else []
+    total = sum(d.rows_stored for d in work.snapshot.datasets if (d.source, d.name) in used)
+    lacking = [c.name for c in columns if c.role == "expected" and c.name not in given]
+    return Table(name, file.title, rows, total - sources if used else 0, repeated, ", ".join(lacking))
+
+
+def _fill_sites(con: duckdb.DuckDBPyConnection) -> None:
+    """Give records of datasets without a site column the site of their subject in dm."""
+    there = collected(con)
+    for name in there:
+        if "dm" in there and name != "dm":
+            con.execute(f"UPDATE {name} SET siteid = dm.siteid FROM dm WHERE {name}.siteid IS NULL AND dm.subjid = {name}.subjid")
+
+
+def _columns(study: Study, name: str) -> tuple[Column, ...]:
+    """The standard columns of a table and those the study adds in tables/<table>.csv."""
+    own = study.folder / "tables" / f"{name}.csv"
+    return standard.tables()[name] + (standard.read_columns(own) if own.exists() else ())
+
+
+def _check_columns(path: Path, name: str, columns: tuple[Column, ...], given: list[str]) -> None:
+    known = {c.name for c in columns}
+    problems = [f"{column!r} is not a standard column of {name}. Leave it out, or describe it in tables/{name}.csv." for column in given if column not in known]
+    problems += [f"{c.name!r} ({c.label}) must be there: select it, or NULL AS {c.name} if the study can't give it." for c in columns if c.role == "required" and c.name not in given]
+    problems += [f"{column!r} must be there: it is the way back to the record." for column in ("record_key", "subjid", "source_row") if column not in given]
+    problems += [f"{column!r} is selected twice." for column in sorted({c for c in given if given.count(c) > 1})]
+    if problems:
+        raise CdmError(listed(problems, f"{path}:"))
+
+
+def reason(error: duckdb.Error) -> str:
+    """DuckDB's own words without its pointer into the SQL text."""
+    return str(error).split("\n\nLINE")[0].strip()
+
+
+def _support(con: duckdb.DuckDBPyConnection, study: Study) -> None:
+    """The tables `fields` (what each collected column may hold) and `visit_plan` (the schedule of study.toml)."""
+    for name in ("fields", "visit_plan"):
+        con.execute(f"CREATE TABLE {name} ({', '.join(f'{c.name} {c.sql_type}' for c in standard.tables()[name])})")
+    there = collected(con)
+    for domain, rules in study.fields.items():
+        if unknown := set(rules) - {c.name for c in _columns(study, domain)} if domain in standard.domains() else {domain}:
+            raise CdmError(f"study.toml: fields.{domain}: {', '.join(sorted(unknown))} is not a standard table or column.")
+    for domain in standard.domains():
+        for c in _columns(study, domain) if domain in there else ():
+            if c.name not in there[domain] or c.role == "key":
+                continue
+            rule = study.fields.get(domain, {}).get(c.name)
+            values = (rule.codelist if rule and rule.codelist else standard.codelists().get(c.codelist, ())) if rule or c.codelist else ()
+            required = "Y" if rule and rule.required else None
+            row = [domain, c.name, c.label, c.type, c.source or None, required, rule.low if rule else None, rule.high if rule else None, "|".join(values) or None]
+            con.execute("INSERT INTO fields VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+    for visit in study.visits:
+        con.execute("INSERT INTO visit_plan VALUES (?, ?, ?, ?, ?)", [visit.name, visit.number, visit.day, visit.before, visit.after])
+
+
+def _items(con: duckdb.DuckDBPyConnection) -> None:
+    """The long view `items`: one row per value of every standard table, empty ones too."""
+    keys = [c.name for c in standard.tables()["items"] if c.name not in ("domain", "field", "value")]
+    parts = []
+    for domain, columns in collected(con).items():
+        if domain not in standard.domains():
+            continue
+        values = [column for column in columns if column not in keys]
+        texts = ", ".join(f"CAST({column} AS VARCHAR) AS {column}" for column in values)
+        parts.append(f"SELECT {', '.join(keys)}, {literal(domain)} AS domain, field, value FROM (SELECT {', '.join(keys)}, {texts} FROM {domain}) UNPIVOT INCLUDE NULLS (value FOR field IN ({', '.join(values)}))")
+    con.execute(f"CREATE VIEW items AS {' UNION ALL '.join(parts)}")
