@@ -80,7 +80,7 @@ def run_one(con: duckdb.DuckDBPyConnection, check: SqlFile, study: Study, as_of:
     sql = tables.with_optional(check, there)
     params = used_params(sql, {"as_of": as_of} | check.params | study.parameters.get(check.id, {}))
     try:
-        columns = {row[0]: row[1] for row in con.execute(f"DESCRIBE {sql}", params).fetchall()}
+        columns = tables.columns_of(con, sql, params)
         n = con.execute(_insert(check, sql, columns, params, there), params).fetchone()[0]
     except duckdb.Error as error:
         cannot_bind = isinstance(error, duckdb.BinderException | duckdb.CatalogException)
@@ -97,7 +97,7 @@ def used_params(sql: str, params: dict[str, float | str]) -> dict[str, float | s
 
 def not_collected(con: duckdb.DuckDBPyConnection, check: SqlFile, there: dict[str, tuple[str, ...]]) -> str:
     """Which tables and columns the check needs that the study does not collect, in words; empty when it can run."""
-    used = {name for name in con.get_table_names(check.sql) if name in standard.tables()}
+    used = con.get_table_names(re.sub(r"\$\w+", "NULL", check.sql)) & set(standard.tables())
     absent = {part for part in used if part not in there} - set(check.optional)
     reasons = [f"table {name} is not collected" for name in sorted(absent)]
     words = set(re.findall(r"\w+", re.sub(r"--[^\n]*|'[^']*'", " ", check.sql).lower()))

@@ -73,7 +73,7 @@ def _listing_sheet(work: Work, listing: SqlFile) -> workbook.ListingSheet:
     sql = tables.with_optional(listing, tables.collected(work.con))
     params = checks.used_params(sql, {"as_of": work.as_of} | listing.params)
     try:
-        columns = tuple(row[0] for row in work.con.execute(f"DESCRIBE {sql}", params).fetchall())
+        columns = tuple(tables.columns_of(work.con, sql, params))
         n = work.con.execute(f"SELECT count(*) FROM ({sql}\n)", params).fetchone()[0]
     except (duckdb.BinderException, duckdb.CatalogException) as error:
         reason = checks.not_collected(work.con, listing, tables.collected(work.con)) or tables.reason(error)

@@ -198,7 +198,8 @@ def _weekly(study: str, cutoff: str, confirm: str) -> None:
         week = notebooks.weekly(study, cutoff, confirm, step)
     opened = studies.load(study)
     con = mart.open_published(opened)
-    _print_load(next(s for s in snapshot.list_all(opened) if s.id == con.execute("SELECT value FROM runs WHERE key = 'snapshot'").fetchone()[0]))
+    stored = con.execute("SELECT snapshot FROM runs").fetchone()[0]
+    _print_load(next(s for s in snapshot.list_all(opened) if s.id == stored))
     counts = dict(con.execute("SELECT outcome, count(*) FROM check_runs GROUP BY outcome").fetchall())
     findings = con.execute("SELECT count(*) FROM findings").fetchone()[0]
     out.print(f"{findings} findings. Checks: " + ", ".join(f"{counts.get(name, 0)} {_outcome(name)}" for name in ("findings", "clean", "not run", "error")))
@@ -214,7 +215,7 @@ def _score() -> None:
 
     opened = studies.load("demo")
     con = mart.open_published(opened)
-    as_of = con.execute("SELECT value FROM runs WHERE key = 'as_of'").fetchone()[0]
+    as_of = con.execute("SELECT as_of FROM runs").fetchone()[0]
     found = con.execute("SELECT check_id, record_key FROM findings").fetchall()
     score = demonstration.score(found, demonstration.read_answer_key(opened.folder), as_of)
     table = _table("kind of planted error", "check", "planted", "found", "recall")

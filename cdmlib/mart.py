@@ -104,9 +104,8 @@ def _connect(database: str, snapshot: Snapshot) -> duckdb.DuckDBPyConnection:
 
 def publish(work: Work) -> Path:
     """Make the work's database the study's published mart, all at once, and close it."""
-    runs = [("study", work.study.id), ("title", work.study.study.title), ("run", work.run), ("as_of", work.as_of), ("snapshot", work.snapshot.id)]
-    work.con.execute("CREATE OR REPLACE TABLE runs (key VARCHAR, value VARCHAR)")
-    work.con.executemany("INSERT INTO runs VALUES (?, ?)", runs)
+    work.con.execute("CREATE OR REPLACE TABLE runs (run VARCHAR, study VARCHAR, title VARCHAR, as_of VARCHAR, snapshot VARCHAR)")
+    work.con.execute("INSERT INTO runs VALUES (?, ?, ?, ?, ?)", [work.run, work.study.id, work.study.study.title, work.as_of, work.snapshot.id])
     work.con.execute("CHECKPOINT")
     work.con.close()
     working, published = _working(work.study, work.run), work.study.folder / "marts" / f"{work.run}.duckdb"

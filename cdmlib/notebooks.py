@@ -49,6 +49,7 @@ def execute(name: str, output: Path, **parameters: str) -> Path:
     """
     import papermill  # slow to import, and needed only here
     from papermill.exceptions import PapermillExecutionError
+    from traitlets.config import Config
 
     logging.getLogger("papermill").setLevel(logging.ERROR)
     path = folder() / f"{name}.ipynb"
@@ -60,7 +61,11 @@ def execute(name: str, output: Path, **parameters: str) -> Path:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            papermill.execute_notebook(str(path), str(output), parameters, kernel_name="python3", progress_bar=False, cwd=str(path.parent))
+            papermill.execute_notebook(
+                str(path), str(output), parameters, kernel_name="python3", progress_bar=False, cwd=str(path.parent),
+                config=Config(KernelManager={"transport": "ipc" if os.name == "posix" else "tcp"}),  # no open port on a shared host
+                extra_arguments=["--IPKernelApp.log_level=50"],
+            )  # fmt: skip
     except PapermillExecutionError as error:
         known = error.ename in ("CdmError", "Held")
         raise CdmError(f"{error.evalue}" if known else f"Notebook {name} stopped in cell {error.cell_index + 1}: {error.ename}: {error.evalue}") from None

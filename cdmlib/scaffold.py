@@ -326,7 +326,7 @@ def _key(domain: str, match: Match, wide: bool) -> tuple[str, str]:
 
 def _table_file(domain: str, matches: list[Match]) -> tuple[str, list[str]]:
     """The text of tables/<domain>.sql and what to say about it."""
-    selects, said, notes = [], [], []
+    parts, said, notes = [], [], []
     for match in matches:
         groups = _wide_groups(domain, match)
         key, how = _key(domain, match, bool(groups))
@@ -335,8 +335,7 @@ def _table_file(domain: str, matches: list[Match]) -> tuple[str, list[str]]:
         if active:
             match.used.add(active)
         origin = f"{match.dataset.source}.{quote_plain(match.dataset.name)}"
-        for group in groups or [{}]:
-            selects.append(_select(domain, match, group, key, origin, where))
+        parts += [(_chosen(domain, match, group, key, where), origin) for group in groups or [{}]]
         matched = sum(bool(_source_of(c, match, groups)) for c in match.dataset.columns)
         left = [c for c in match.dataset.columns if not _source_of(c, match, groups) and not _system(c, match)]
         said.append(f"{match.dataset.name} → tables/{domain}.sql: {matched} of {len(match.dataset.columns)} columns matched{f', {len(groups)} tests, one row each' if groups else ''}; key: {how}")
@@ -350,34 +349,39 @@ def _table_file(domain: str, matches: list[Match]) -> tuple[str, list[str]]:
     if needed:
         said.append(f"  nothing fits {', '.join(needed)}: selected as NULL until a programmer maps it")
     origins = ", ".join(f"{m.dataset.source}.{m.dataset.name}" for m in matches)
+    wanted = {name for (chosen, _), _ in parts for name in chosen}
+    selects = [_select(domain, chosen, wanted, f"{origin}{where}") for (chosen, where), origin in parts]
     header = f"/*\ntitle: {TITLES[domain]}\nfrom:  {origins}\n\n" + "\n".join(notes).replace("*/", "* /") + "\n*/\n"
     return header + "\nUNION ALL\n".join(selects) + "\n", said
 
 
-def _select(domain: str, match: Match, group: dict[str, str], key: str, origin: str, where: str) -> str:
-    """One SELECT in standard column order."""
-    chosen = dict(match.expressions) | group
+def _chosen(domain: str, match: Match, group: dict[str, str], key: str, where: str) -> tuple[dict[str, str], str]:
+    """What one SELECT gives, by standard column, and its WHERE; for a wide dataset the group of columns of one test."""
+    chosen = match.expressions | group | {"record_key": key}
     if group:
-        key = key.removesuffix(")") + f", {group[f'{domain}testcd']})"
+        chosen["record_key"] = key.removesuffix(")") + f", {group[f'{domain}testcd']})"
         for column in standard.tables()[domain]:
             if column.source and column.source in chosen:
                 chosen[column.name] = _derived(match, column, chosen[column.source])
         results = [group[name] for name in (f"{domain}orres", f"{domain}stat", f"{domain}orresu") if name in group]
-        where += f"{' AND' if where else chr(10) + 'WHERE '} ({' OR '.join(f'{c} IS NOT NULL' for c in results)})"
+        where += ("\nAND    " if where else "\nWHERE  ") + "(" + " OR ".join(f"{result} IS NOT NULL" for result in results) + ")"
     if domain == "vs" and "vsstresn" not in chosen and {"vsorres", "vsorresu"} <= chosen.keys():
         chosen["vsstresn"] = f"vs_standard_result(num({chosen['vsorres']}), {chosen['vsorresu']})"
         chosen["vsstresu"] = f"vs_standard_unit({chosen['vsorresu']})"
-    lines = [(key, "record_key")]
+    return chosen, where
+
+
+def _select(domain: str, chosen: dict[str, str], wanted: set[str], origin: str) -> str:
+    """One SELECT in standard column order; what only its companions give, and what must be there, is NULL."""
+    lines = []
     for column in standard.tables()[domain]:
         if column.name in ("source", "dataset", ROW):
             lines.append((column.name, ""))
-        elif column.name in chosen:
-            lines.append((chosen[column.name], column.name))
-        elif column.role == "required":
-            lines.append(("NULL", column.name))
+        elif column.name in wanted or column.role == "required":
+            lines.append((chosen.get(column.name, "NULL"), column.name))
     width = max(len(expression) for expression, name in lines if name)
     body = ",\n       ".join(f"{expression:<{width}} AS {name}" if name else expression for expression, name in lines)
-    return f"SELECT {body}\nFROM   {origin}{where}"
+    return f"SELECT {body}\nFROM   {origin}"
 
 
 def _source_of(column: str, match: Match, groups: list[dict[str, str]]) -> bool:

@@ -83,6 +83,11 @@ def with_optional(file: SqlFile, there: dict[str, tuple[str, ...]]) -> str:
     return f"WITH {', '.join(shadows)} SELECT * FROM ({file.sql}\n)" if shadows else file.sql
 
 
+def columns_of(con: duckdb.DuckDBPyConnection, sql: str, params: dict[str, float | str]) -> dict[str, str]:
+    """The columns a SELECT gives and their types, without running it."""
+    return {column[0]: str(column[1]) for column in con.execute(f"SELECT * FROM ({sql}\n) LIMIT 0", params).description}
+
+
 def _make(work: Work, file: SqlFile, name: str) -> Table:
     """Create one table in its standard column order and types, with unique record keys."""
     con, columns = work.con, _columns(work.study, name)

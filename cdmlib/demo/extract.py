@@ -9,13 +9,16 @@ from functools import cache
 from pathlib import Path
 
 from cdmlib.demo.generate import Record, Subject
+from cdmlib.demo.kinds import VITAL_SIGNS
 from cdmlib.demo.lists import by, codes, fields, parts, plan, rows
 
 SYSTEM = (
-    "userid,projectid,project,studyid,environmentName,subjectId,StudySiteId,Subject,siteid,Site,SiteNumber,SiteGroup,instanceId,"
-    "InstanceName,InstanceRepeatNumber,folderid,Folder,FolderName,FolderSeq,TargetDays,DataPageId,DataPageName,PageRepeatNumber,"
-    "RecordDate,RecordId,recordposition,RecordActive,SaveTs,MinCreated,MaxUpdated"
-).split(",")
+    "userid", "projectid", "project", "studyid", "environmentName", "subjectId", "StudySiteId", "Subject", "siteid",
+    "Site",
+    "SiteNumber", "SiteGroup", "instanceId", "InstanceName", "InstanceRepeatNumber", "folderid", "Folder",
+    "FolderName", "FolderSeq", "TargetDays", "DataPageId", "DataPageName", "PageRepeatNumber", "RecordDate",
+    "RecordId", "recordposition", "RecordActive", "SaveTs", "MinCreated", "MaxUpdated",
+)  # fmt: skip
 PROJECT = ("5511", "117", "TVC-301", "1042", "Prod")
 PARTS = {  # columns of a field by its type; {} is the field
     "text": ("{}",),
@@ -59,7 +62,11 @@ def write(folder: Path, cutoff: str, moment: datetime, subjects: dict[str, Subje
                 continue
             values, updated, active = shown
             cells = [*places[index], ids[index], str(record.position), "1" if active else "0"]
-            cells += [f"{updated:%Y-%m-%dT%H:%M:%S}", f"{record.created:%Y-%m-%dT%H:%M:%S}", f"{updated:%Y-%m-%dT%H:%M:%S}"]
+            cells += [
+                f"{updated:%Y-%m-%dT%H:%M:%S}",
+                f"{record.created:%Y-%m-%dT%H:%M:%S}",
+                f"{updated:%Y-%m-%dT%H:%M:%S}",
+            ]
             for row in columns:
                 cells += _cells(row["type"], row["codes"], values.get(row["field"], ""))
                 if row["type"] == "measure":
@@ -95,7 +102,9 @@ def _places(subjects: dict[str, Subject], records: list[Record]) -> list[tuple[s
     """The cells of every record that say where it stands: project, subject, site, folder and page."""
     sites = {row["site"]: str(number) for number, row in enumerate(rows("sites"), start=1)}
     people = {id: str(40_000 + number) for number, id in enumerate(subjects, start=1)}
-    folders = {row["folder"]: (str(900 + number), row, str(number)) for number, row in enumerate(rows("visits"), start=1)}
+    folders = {
+        row["folder"]: (str(900 + number), row, str(number)) for number, row in enumerate(rows("visits"), start=1)
+    }
     instances: dict[tuple, str] = {}
     pages: dict[tuple, str] = {}
     found = []
@@ -134,11 +143,13 @@ def _places(subjects: dict[str, Subject], records: list[Record]) -> list[tuple[s
 
 
 def key_of(record: Record, id: str, field: str) -> str:
-    """The record_key that the study's table files give to the row with this field."""
-    return f"VS|{id}|{field.removesuffix('ND')}" if record.form == "VS" else f"{record.form}|{id}"
+    """The record_key that the study's tables give to the row with this field; a whole VS page goes by its first."""
+    if record.form != "VS":
+        return f"{record.form}|{id}"
+    test = field.removesuffix("ND")
+    return f"VS|{id}|{test if test in VITAL_SIGNS else VITAL_SIGNS[0]}"
 
 
 def visit_key(subject: str, folder: str) -> str:
+    """The key of a visit in the derived table `visits`."""
     return f"{subject}|{by('visits', 'folder')[folder]['name']}"
-
-

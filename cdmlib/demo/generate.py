@@ -16,6 +16,7 @@ SUBJECTS = 240
 CUT_OFFS = ("2024-03-04", "2024-03-11", "2024-03-18", "2024-03-25")
 MOMENTS = tuple(datetime.fromisoformat(f"{day}T18:00:00") for day in CUT_OFFS)  # UTC; all times in the demo are
 FIRST_SCREENING, LAST_SCREENING = date(2023, 3, 13), date(2024, 3, 21)
+HOLIDAYS = ((12, 25), (12, 26), (1, 1))
 Rng = np.random.Generator
 Saved = tuple[datetime, Row]  # when something was saved, and all values then
 
@@ -168,7 +169,12 @@ def workday(day: date, low: date | None = None, high: date | None = None) -> dat
     """The nearest weekday, later ones first, within the bounds."""
     for step in (0, 1, -1, 2, -2):
         moved = day + days(step)
-        if moved.weekday() < 5 and (low is None or moved >= low) and (high is None or moved <= high):
+        if (
+            moved.weekday() < 5
+            and (moved.month, moved.day) not in HOLIDAYS
+            and (low is None or moved >= low)
+            and (high is None or moved <= high)
+        ):
             return moved
     return day
 
@@ -263,11 +269,7 @@ def _with_events(rng: Rng, course: Course) -> Course:
     contacts, stamp = [], datetime.min
     for contact in sorted((*course.contacts, *calls), key=lambda c: c.day):
         most = max(0, min(6, (MOMENTS[-1].date() - contact.day).days)) if contact.folder == "SCR" else 21
-        lag = (
-            skewed(rng, float(subject.site["lag"]), most)
-            if contact.folder
-            else between(rng, 0, 1)
-        )
+        lag = skewed(rng, float(subject.site["lag"]), most) if contact.folder else between(rng, 0, 1)
         planned = datetime.combine(
             workday(contact.day + days(lag), contact.day),
             time(between(rng, 7, 12), between(rng, 0, 59), between(rng, 0, 59)),
@@ -298,7 +300,7 @@ def _adverse_events(rng: Rng, course: Course, horizon: date) -> Iterable[Event]:
         if end and end > horizon:
             end = None
         treated = (
-            min(start + days(between(rng, 0, 1)), end or horizon) if row["treatment"] and chance(rng, 0.8) else None
+            min(start + days(between(rng, 0, 1)), end or horizon) if row["treatment"] and chance(rng, 0.9) else None
         )
         if any(event.treatment == row["treatment"] for event in events if event.treatment):
             treated = None

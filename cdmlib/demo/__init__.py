@@ -1,0 +1,79 @@
+"""A synthetic study with planted errors and their answer key: to learn with, and to measure the checks with."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+from cdmlib.demo import errors_planted, extract, generate
+from cdmlib.demo.generate import CUT_OFFS
+from cdmlib.demo.lists import CONTENT, Row
+from cdmlib.demo.scoring import KindScore, Score, score
+from cdmlib.errors import CdmError
+
+__all__ = ["COLUMNS", "CUT_OFFS", "SEED", "KindScore", "Score", "answer_key", "create", "score"]
+
+SEED = 20240304
+COLUMNS = (
+    "error_id", "kind", "check_id", "subjid", "siteid", "domain", "record_key", "field", "value_before",
+    "value_planted", "first_week", "last_week", "how_resolved", "also_expected", "reason",
+)  # fmt: skip
+
+
+def create(folder: Path, seed: int = SEED) -> None:
+    """Write the demo study into a new folder, whose name becomes the study id.
+
+    It holds study.toml, table files, four weekly extracts and answer_key.csv. The same seed gives the same bytes.
+    Raises CdmError when the folder holds something already.
+    """
+    folder = Path(folder)
+    if folder.exists() and any(folder.iterdir()):
+        raise CdmError(f"{folder} is not empty. Give the demo study a folder of its own, or remove this one first.")
+    subjects, right = generate.population(seed)
+    records, planted = errors_planted.plant(seed, subjects, right)
+    for cutoff, moment in zip(CUT_OFFS, generate.MOMENTS, strict=True):
+        extract.write(folder / "incoming" / cutoff, cutoff, moment, subjects, records)
+    settings = (CONTENT / "study.toml").read_bytes().replace(b'id = "demo" ', f'id = "{folder.name}" '.encode(), 1)
+    (folder / "study.toml").write_bytes(settings)
+    (folder / "tables").mkdir()
+    for path in sorted((CONTENT / "tables").glob("*.sql")):
+        (folder / "tables" / path.name).write_bytes(path.read_bytes())
+    _write_key(folder / "answer_key.csv", subjects, records, planted)
+
+
+def answer_key(folder: Path) -> list[Row]:
+    """The planted errors of a demo study, one row each."""
+    with (Path(folder) / "answer_key.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _write_key(path: Path, subjects: dict, records: list, planted: list) -> None:
+    """One row per planted error, with the record key that the study's tables give to its record."""
+    ids = extract.number_records(records)
+
+    def key(index: int, field: str, kind_of_key: str) -> str:
+        record = records[index]
+        if kind_of_key == "visit":
+            return extract.visit_key(record.subject, record.visit)
+        return record.subject if kind_of_key == "subject" else extract.key_of(record, ids[index], field)
+
+    text = io.StringIO(newline="")
+    lines = csv.writer(text, lineterminator="\n")
+    lines.writerow(COLUMNS)
+    for number, error in enumerate(planted, start=1):
+        kind, record = error.kind, records[error.index]
+        own = key(error.index, error.field, kind["key"])
+        also = [item.partition("@") for item in kind["also"].split(";") if item]
+        also = [f"{check}:{key(error.index, '', other) if other else own}" for check, _, other in also]
+        also += [
+            f"{check}:{key(index, field, 'visit' if check.startswith('VI') else 'record')}"
+            for check, index, field in error.also
+        ]
+        weeks = CUT_OFFS[error.first - 1], CUT_OFFS[error.last - 1] if error.last else ""
+        site = subjects[record.subject].site["number"]
+        what = (f"E{number:03d}", kind["kind"], kind["check_id"], record.subject, site, kind["form"].lower(), own)
+        lines.writerow(
+            [*what, error.field, error.before, error.after, *weeks, error.how, ";".join(also), kind["reason"]]
+        )
+    path.write_bytes(text.getvalue().encode("utf-8"))

@@ -1,0 +1,76 @@
+"""How many of the planted errors the findings name, and which findings nothing planted explains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from cdmlib.demo.lists import Row
+
+
+@dataclass(frozen=True)
+class KindScore:
+    """One kind of error: how many were in the extract, how many of them were found, and the share."""
+
+    kind: str
+    check: str
+    planted: int
+    found: int
+
+    @property
+    def recall(self) -> float:
+        return self.found / self.planted if self.planted else 1.0
+
+
+@dataclass(frozen=True)
+class Score:
+    """Recall by kind, and the findings without a planted cause."""
+
+    kinds: tuple[KindScore, ...]
+    unexplained: tuple[tuple[str, str], ...]
+    findings: int
+
+    @property
+    def precision(self) -> float:
+        """Share of findings that a planted error explains."""
+        return 1 - len(self.unexplained) / self.findings if self.findings else 1.0
+
+    @property
+    def recall(self) -> float:
+        """Share of planted errors found, over all kinds."""
+        planted = sum(kind.planted for kind in self.kinds)
+        return sum(kind.found for kind in self.kinds) / planted if planted else 1.0
+
+    def rows(self) -> list[dict[str, object]]:
+        """The table to print: kind, check, planted, found, recall."""
+        return [{**vars(kind), "recall": round(kind.recall, 3)} for kind in self.kinds]
+
+
+def present(row: Row, as_of: str) -> bool:
+    """Whether a planted error stands in the extract of a cut-off date."""
+    return row["first_week"] <= as_of and (not row["last_week"] or as_of <= row["last_week"])
+
+
+def score(findings: Iterable[tuple[str, str]], answer_key: Iterable[Row], as_of: str) -> Score:
+    """Hold the findings (check id, record key) of a cut-off date against the answer key.
+
+    An error is found when its check names its record; one that no check aims at, when any check names its record.
+    """
+    found = set(findings)
+    named = {key for _, key in found}
+    counts: dict[tuple[str, str], list[int]] = {}
+    explained: set[tuple[str, str]] = set()
+    for row in answer_key:
+        count = counts.setdefault((row["kind"], row["check_id"]), [0, 0])
+        if not present(row, as_of):
+            continue
+        expected = [tuple(item.split(":", 1)) for item in row["also_expected"].split(";") if item]
+        explained.update(expected)
+        if row["check_id"]:
+            explained.add((row["check_id"], row["record_key"]))
+        else:
+            explained.update(item for item in found if item[1] == row["record_key"])
+        count[0] += 1
+        count[1] += (row["check_id"], row["record_key"]) in found if row["check_id"] else row["record_key"] in named
+    kinds = tuple(KindScore(kind, check, *count) for (kind, check), count in counts.items())
+    return Score(kinds, tuple(sorted(found - explained)), len(found))

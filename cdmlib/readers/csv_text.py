@@ -1,0 +1,198 @@
+"""Delimited text: in the declared dialect and encoding, every value as written, every row with its line."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+
+from cdmlib.errors import CdmError
+from cdmlib.readers.as_text import FAULT, batch, emptied, fault, opened, visible
+from cdmlib.readers.content import column_names, dataset_name
+from cdmlib.readers.dataset import Dataset, Options, Quarantined
+
+DELIMITERS = {",": ",", ";": ";", "\t": "\\t", "|": "|"}  # usual ones, as study.toml writes them
+BATCH_ROWS, BATCH_CELLS = 50_000, 2_000_000
+
+
+def read(path: Path, file: str, options: Options, trailer: str = "") -> list[Dataset]:
+    """The dataset of one delimited text file.
+
+    trailer: the last line, which is not data. Raises CdmError when the column names can't be used, the delimiter does
+    not fit, or (while the batches are read) a quoted value does not end. Rows of another width, or with bytes that
+    can't be read, are quarantined.
+    """
+    name, notes = dataset_name(file), []
+    handle = opened(path, options.encoding_of(name), file, notes)
+    try:
+        above = [handle.readline() for _ in range(options.header_row - 1)]
+        held: list[str] = []
+        reader = _reader(_kept(handle, held), options, file)
+        header = _header(reader, held, file, options)
+        labels = _labels(above, header, options, file)
+        unnamed = len(header) > 1 and not header[-1].strip()
+        columns = column_names(header[:-1] if unnamed else header, file, notes)
+    except BaseException:
+        handle.close()
+        raise
+    if above:
+        notes.append(
+            f"{len(above)} line(s) above the column names left out" + (", the last taken as labels" if labels else "")
+        )
+    if unnamed:
+        notes.append("empty last column without a name left out")
+    dataset = Dataset(name, file, columns, iter(()), labels, notes=notes)
+    dataset.batches = _batches(handle, reader, held, dataset, options, len(header), trailer)
+    return [dataset]
+
+
+def _batches(
+    handle: io.TextIOWrapper, reader, held: list[str], dataset: Dataset, options: Options, width: int, trailer: str
+) -> Iterator[pa.RecordBatch]:
+    size = max(1, min(BATCH_ROWS, BATCH_CELLS // width))
+    rows: list[list[str]] = []
+    lines: list[int] = []
+    pending: list[tuple[int, str, str]] = []  # blank lines and trailers: what they are depends on what follows
+    text = "".join(held)
+    with handle:
+        while True:
+            line = options.header_row + reader.line_num
+            held.clear()
+            row, reason = [], ""
+            try:
+                row = next(reader)
+            except StopIteration:
+                break
+            except csv.Error as error:
+                if len(held) > 1 or "unexpected end" in str(error):
+                    raise _unclosed(dataset.file, line, options) from None
+                reason = f"can't be split into values ({error})"
+            text = held[0] if len(held) == 1 else "".join(held)
+            if not reason and (not row or (trailer and text.rstrip("\r\n") == trailer)):
+                pending.append((line, f"has {min(len(row), 1)} values where {width} are expected", text))
+                continue
+            _quarantine(dataset, pending)
+            pending.clear()
+            dataset.rows += 1
+            if not reason and len(row) != width:
+                reason = f"has {len(row)} values where {width} are expected"
+                reason += (
+                    ""
+                    if text.endswith(("\n", "\r"))
+                    else "; it is the last line and has no line end: the file seems to be cut"
+                )
+            if not reason and (not text.isascii() or "\0" in text) and FAULT.search(text):
+                reason = _fault(row, dataset, options)
+            if reason:
+                dataset.quarantine.append(_quarantined(dataset, line, reason, text))
+                continue
+            rows.append(row)
+            lines.append(line)
+            if len(rows) == size:
+                yield _batch(rows, lines, dataset, options)
+                rows, lines = [], []
+    _finish(dataset, pending, text, trailer)
+    if rows:
+        yield _batch(rows, lines, dataset, options)
+
+
+def _batch(rows: list[list[str]], lines: list[int], dataset: Dataset, options: Options) -> pa.RecordBatch:
+    values = list(zip(*rows, strict=True))
+    if len(values) > len(dataset.columns) and any(values[-1]):
+        line, value = next((line, value) for line, value in zip(lines, values[-1], strict=True) if value)
+        raise CdmError(
+            f"{dataset.file}: line {line}: the last column holds {value!r} but has no name. Every column with values must be named."
+        )
+    arrays = [emptied(pa.array(column, pa.string()), options.missing) for column in values[: len(dataset.columns)]]
+    return batch(dataset.columns, arrays, lines)
+
+
+def _finish(dataset: Dataset, pending: list[tuple[int, str, str]], text: str, trailer: str) -> None:
+    """Say how the file ends: the trailer, blank lines, a last line without a line end, no row at all."""
+    ends = [place for place, (_, _, line) in enumerate(pending) if trailer and line.rstrip("\r\n") == trailer]
+    _quarantine(
+        dataset, [pending[place] for place in range(ends[-1] if ends else 0) if pending[place][2].strip("\r\n")]
+    )
+    if blank := sum(not line.strip("\r\n") for _, _, line in pending):
+        dataset.notes.append(f"{blank} blank line(s) at the end left out")
+    if not trailer and not text.endswith(("\n", "\r")):
+        dataset.notes.append("the last line has no line end: it may be cut")
+    if not dataset.rows:
+        dataset.notes.append("the file holds column names only, no rows")
+
+
+def _quarantine(dataset: Dataset, pending: list[tuple[int, str, str]]) -> None:
+    dataset.rows += len(pending)
+    dataset.quarantine += [_quarantined(dataset, line, reason, text) for line, reason, text in pending]
+
+
+def _quarantined(dataset: Dataset, line: int, reason: str, text: str) -> Quarantined:
+    return Quarantined(dataset.name, dataset.file, line, f"line {line}: {reason}", visible(text.rstrip("\r\n")))
+
+
+def _fault(row: list[str], dataset: Dataset, options: Options) -> str:
+    names = [*dataset.columns, ""]
+    found = (
+        fault(value, names[place], options.encoding_of(dataset.name), dataset.name) for place, value in enumerate(row)
+    )
+    return next(filter(None, found), "holds bytes that can't be read")
+
+
+def _header(reader, held: list[str], file: str, options: Options) -> list[str]:
+    try:
+        header = next(reader, [])
+    except csv.Error as error:
+        header = []
+        if "unexpected end" in str(error) or len(held) > 1:
+            raise _unclosed(file, options.header_row, options) from None
+    text = "".join(held)
+    counts = {other: text.count(other) for other in DELIMITERS if other != options.delimiter}
+    likely = max(counts, key=counts.__getitem__)
+    if len(header) < 2 and counts[likely]:
+        raise CdmError(
+            f"{file}: the delimiter is declared as {DELIMITERS.get(options.delimiter, options.delimiter)!r}, which does not divide "
+            f'the column names. It seems to be {likely!r}: declare delimiter = "{DELIMITERS[likely]}" if the sender has changed it.'
+        )
+    if not header:
+        raise CdmError(
+            f"{file}: line {options.header_row} must hold the column names; given {visible(text.strip()) or 'nothing'}."
+        )
+    return header
+
+
+def _labels(above: list[str], header: list[str], options: Options, file: str) -> dict[str, str]:
+    """The line above the column names as labels, when it has one for each column (two header rows, as Viedoc writes them)."""
+    try:
+        labels = next(_reader(above[-1:], options, file), [])
+    except csv.Error:
+        labels = []
+    return {name: label for name, label in zip(header, labels, strict=False) if len(labels) == len(header) and label}
+
+
+def _reader(lines, options: Options, file: str):
+    dialect = {"quotechar": options.quote} if options.quote else {"quoting": csv.QUOTE_NONE}
+    try:
+        return csv.reader(lines, delimiter=options.delimiter, strict=True, **dialect)
+    except (TypeError, ValueError) as error:
+        raise CdmError(
+            f"{file}: delimiter and quote must be one character each, and differ; "
+            f"given {options.delimiter!r} and {options.quote!r} ({error})."
+        ) from None
+
+
+def _kept(handle: io.TextIOWrapper, held: list[str]) -> Iterator[str]:
+    """The lines of a file, each also put aside until the record that it belongs to is read."""
+    wide = handle.encoding.startswith("utf-16")
+    for line in handle:
+        held.append(line.replace("\ufeff", "") if wide else line)  # some exports write a mark before every value
+        yield held[-1]
+
+
+def _unclosed(file: str, line: int, options: Options) -> CdmError:
+    return CdmError(
+        f"{file}: line {line}: a value begins with {options.quote} there, and does not end where a value can end. "
+        "Rows after it can't be told apart: ask for the file again, or correct the quote at the source."
+    )

@@ -1,0 +1,79 @@
+"""The layouts of extracts that can be read, and reading one: which files belong to it, what they hold, one dataset each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
+
+from cdmlib.errors import CdmError
+from cdmlib.readers import content, csv_text, dataset_json, excel, rave, sas, xpt
+from cdmlib.readers.dataset import Dataset, Options
+from cdmlib.readers.extract import members
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One layout: its title, the file name endings it goes by, what its files must hold, and how one is read."""
+
+    title: str
+    suffixes: tuple[str, ...]
+    kinds: tuple[str, ...]
+    read: Callable[[Path, str, Options], list[Dataset]]
+
+
+TEXT = (".csv", ".txt", ".tsv", ".tab", ".dat", ".asc")
+LAYOUTS = {
+    "rave": Layout("Rave clinical views (CSV that ends with EOF)", (".csv", ".txt"), ("text",), rave.read),
+    "csv": Layout("delimited text", TEXT, ("text",), csv_text.read),
+    "xpt": Layout("SAS transport files, version 5 or 8", (".xpt", ".xport"), ("xpt",), xpt.read),
+    "sas7bdat": Layout("SAS datasets", (".sas7bdat",), ("sas7bdat",), sas.read),
+    "dataset-json": Layout("Dataset-JSON 1.1", (".json", ".ndjson"), ("json",), dataset_json.read),
+    "excel": Layout("Excel workbooks", (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"), ("xlsx", "ole"), excel.read),
+}
+
+
+def read(path: Path, layout: str, options: Options, files: tuple[str, ...] = ("*",)) -> Iterator[Dataset]:
+    """The datasets of an extract (file, folder or zip) one by one; the batches of one must be read before the next is asked for.
+
+    files: patterns of a file's whole name in the extract or of its last part; a pattern that names its ending (`*.xls`) takes files
+    of that ending whatever the layout's own. Raises CdmError when nothing matches, content does not fit the layout, or two files are
+    one dataset.
+    """
+    if layout not in LAYOUTS:
+        raise CdmError(f"{layout!r} is not a layout; it must be one of {', '.join(LAYOUTS)}.")
+    seen: dict[str, str] = {}
+    with members(path, lambda name: matches(name, layout, files)) as found:
+        if not found:
+            raise CdmError(_nothing(path, layout, files))
+        for member in found:
+            content.check(member.path, member.name, LAYOUTS[layout].kinds)
+            for dataset in LAYOUTS[layout].read(member.path, member.name, options):
+                if other := seen.get(dataset.name.casefold()):
+                    raise CdmError(
+                        f"two files for one dataset {dataset.name}: {other} and {member.name}. Name the right one under `files`."
+                    )
+                seen[dataset.name.casefold()] = member.name
+                yield dataset
+
+
+def matches(name: str, layout: str, files: tuple[str, ...]) -> bool:
+    """Whether a file of an extract belongs to a source: by its patterns, and by its ending unless a pattern names that."""
+    full, base = name.lower(), PurePosixPath(name).name.lower()
+    for pattern in files:
+        if fnmatchcase(full, pattern.lower()) or fnmatchcase(base, pattern.lower()):
+            ending = PurePosixPath(pattern).suffix
+            if (ending and not set(ending) & set("*?[")) or base.endswith(LAYOUTS[layout].suffixes):
+                return True
+    return False
+
+
+def _nothing(path: Path, layout: str, files: tuple[str, ...]) -> str:
+    with members(path) as found:
+        names = [member.name for member in found]
+    there = f"{', '.join(names[:8])}{', …' if len(names) > 8 else ''} ({len(names)} in all)" if names else "nothing"
+    return (
+        f"{path}: no file of the layout {layout} ({', '.join(LAYOUTS[layout].suffixes)}) matches {', '.join(files)}. "
+        f"There is {there}. Correct `files` or `layout`, or add what is missing."
+    )
