@@ -51,7 +51,7 @@ def library(study: Study | None = None) -> list[SqlFile]:
 def run(work: Work, only: Sequence[str] = ()) -> pd.DataFrame:
     """Run every check, or `only` some by id, and keep findings and outcomes in the work's database, tables findings and check_runs.
 
-    Returns one row per check: check_id, title, domain, severity, action, outcome, n_findings, reason, seconds.
+    Returns one row per check: check_id, title, domain, severity, action, outcome, n_findings, reason.
     """
     checks = library(work.study)
     _refuse_unknown(work.study, checks)
@@ -65,7 +65,7 @@ def run(work: Work, only: Sequence[str] = ()) -> pd.DataFrame:
         done = run_one(con, check, work.study, work.as_of, there)
         row = [done.check_id, check.title, check.domain, check.header["severity"], check.header["action"], done.outcome, done.n_findings, done.reason, done.seconds]
         con.execute("INSERT INTO check_runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
-    return con.execute("SELECT * FROM check_runs ORDER BY check_id").df()
+    return con.execute("SELECT check_id, title, domain, severity, action, outcome, n_findings, reason FROM check_runs ORDER BY check_id").df()
 
 
 def run_one(con: duckdb.DuckDBPyConnection, check: SqlFile, study: Study, as_of: str, there: dict[str, tuple[str, ...]]) -> Outcome:
@@ -84,7 +84,7 @@ def run_one(con: duckdb.DuckDBPyConnection, check: SqlFile, study: Study, as_of:
         n = con.execute(_insert(check, sql, columns, params, there), params).fetchone()[0]
     except duckdb.Error as error:
         cannot_bind = isinstance(error, duckdb.BinderException | duckdb.CatalogException)
-        if cannot_bind and (missing := not_collected(con, check, there)):
+        if cannot_bind and (missing := not_collected(con, check, there, str(error))):
             return ended("not run", reason=missing)
         return ended("error", reason=tables.reason(error))
     return ended("findings" if n else "clean", n)
@@ -95,18 +95,21 @@ def used_params(sql: str, params: dict[str, float | str]) -> dict[str, float | s
     return {name: value for name, value in params.items() if re.search(rf"\${name}\b", sql)}
 
 
-def not_collected(con: duckdb.DuckDBPyConnection, check: SqlFile, there: dict[str, tuple[str, ...]]) -> str:
-    """Which tables and columns the check needs that the study does not collect, in words; empty when it can run."""
-    used = con.get_table_names(re.sub(r"\$\w+", "NULL", check.sql)) & set(standard.tables())
-    absent = {part for part in used if part not in there} - set(check.optional)
+def not_collected(con: duckdb.DuckDBPyConnection, file: SqlFile, there: dict[str, tuple[str, ...]], error: str = "") -> str:
+    """Which tables and columns a SELECT needs that the study does not collect, in words; empty when it can run.
+
+    error: what DuckDB said of it, which settles a column that one of its tables has and another has not.
+    """
+    used = con.get_table_names(re.sub(r"\$\w+", "NULL", file.sql)) & set(standard.tables())
+    absent = {name for name in used if name not in there} - set(file.optional)
     reasons = [f"table {name} is not collected" for name in sorted(absent)]
-    words = set(re.findall(r"\w+", re.sub(r"--[^\n]*|'[^']*'", " ", check.sql).lower()))
-    for table in sorted(used - absent):
-        if table in check.optional:
-            continue
+    words = set(re.findall(r"\w+", re.sub(r"--[^\n]*|'[^']*'", " ", file.sql).lower()))
+    for table in sorted(used - absent - set(file.optional)):
         for column in standard.tables()[table]:
+            if column.name not in words or column.name in there[table] or f"{table}.{column.name}" in file.optional:
+                continue
             elsewhere = any(column.name in there.get(other, ()) for other in used - {table})
-            if column.name in words and column.name not in there[table] and f"{table}.{column.name}" not in check.optional and not elsewhere:
+            if not elsewhere or f'"{column.name}"' in error:
                 reasons.append(f"column {table}.{column.name} is not collected")
     return "; ".join(reasons)
 

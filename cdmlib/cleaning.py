@@ -76,7 +76,7 @@ def _listing_sheet(work: Work, listing: SqlFile) -> workbook.ListingSheet:
         columns = tuple(tables.columns_of(work.con, sql, params))
         n = work.con.execute(f"SELECT count(*) FROM ({sql}\n)", params).fetchone()[0]
     except (duckdb.BinderException, duckdb.CatalogException) as error:
-        reason = checks.not_collected(work.con, listing, tables.collected(work.con)) or tables.reason(error)
+        reason = checks.not_collected(work.con, listing, tables.collected(work.con), str(error)) or tables.reason(error)
         return workbook.ListingSheet(listing.id, listing.title, f"Not made: {reason}.", (), 0, ())
     return workbook.ListingSheet(listing.id, listing.title, listing.note, columns, n, _stream(work.con, sql, params))
 

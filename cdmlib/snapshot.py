@@ -224,7 +224,9 @@ def _alarms(study: Study, before: Snapshot | None, now: Snapshot) -> list[str]:
     """Why a load must be confirmed: nothing in it, much of the last one gone, or older than the last one."""
     alarms = []
     if not any(dataset.rows_stored for dataset in now.datasets):
-        alarms.append("the transfer is empty: no dataset has a row")
+        alarms.append("the transfer is empty: no dataset has a row that could be stored")
+        if (bad := quarantine(now)).size:
+            alarms.append(f"{len(bad)} rows would be quarantined; the first, {bad.file[0]} row {bad.row[0]}: {bad.reason[0]}")
     if not before:
         return alarms
     if now.cutoff < before.cutoff:

@@ -110,11 +110,28 @@ def _make(work: Work, file: SqlFile, name: str) -> Table:
                 (SELECT rowid AS id, row_number() OVER (PARTITION BY record_key ORDER BY dataset, source_row, rowid) AS number FROM {name}) n
                 WHERE n.id = {name}.rowid AND n.number > 1"""
         )
+    if name in standard.DERIVED:
+        _drop_what_is_not_collected(con, name, columns)
     rows, sources = con.execute(f"SELECT count(*), count(DISTINCT (source, dataset, source_row)) FILTER (source_row IS NOT NULL) FROM {name}").fetchone()
     used = con.execute(f"SELECT DISTINCT source, dataset FROM {name} WHERE source_row IS NOT NULL").fetchall() if name in standard.domains() else []
     total = sum(d.rows_stored for d in work.snapshot.datasets if (d.source, d.name) in used)
     lacking = [c.name for c in columns if c.role == "expected" and c.name not in given]
     return Table(name, file.title, rows, total - sources if used else 0, repeated, ", ".join(lacking))
+
+
+def _drop_what_is_not_collected(con: duckdb.DuckDBPyConnection, name: str, columns: tuple[Column, ...]) -> None:
+    """Take out derived columns that the study gives no source for, so that a check which needs them is not run rather than clean.
+
+    A column of role `expected` (such as the consent date) also counts as not collected when no subject or visit has it.
+    """
+    there = collected(con)
+    rows = con.execute(f"SELECT count(*) FROM {name}").fetchone()[0]
+    for column in columns:
+        sources = [source.split(".") for source in column.source.split("|") if source]
+        given = not sources or any(field in there.get(table, ()) for table, field in sources)
+        empty = column.role == "expected" and rows and not con.execute(f"SELECT count({column.name}) FROM {name}").fetchone()[0]
+        if not given or empty:
+            con.execute(f"ALTER TABLE {name} DROP COLUMN {column.name}")
 
 
 def _fill_sites(con: duckdb.DuckDBPyConnection) -> None:

@@ -225,7 +225,7 @@ def _link(pen: _Pen, sheet: Worksheet, row: int, col: int, target: str, text: st
 
 def _name(pen: _Pen, wanted: str, part: int) -> str:
     """A sheet name that Excel accepts and no other sheet has: letters, digits and a few signs, at most 31 of them."""
-    stem = re.sub(r"[^\w .()+-]|[^\u0000-\uffff]", "_", str(_plain(wanted) or "_")).strip()
+    stem = re.sub(r"[^\w .()+-]|[^\u0000-\uffff]", "_", str(_plain(wanted) or "")).strip() or "_"
     for number in chain([part], count(2)):
         tail = f" ({number})" if number > 1 else ""
         name = stem[: 31 - len(tail)] + tail
@@ -238,7 +238,7 @@ def _length(text: str) -> int:
     """How wide the longest line of a text is, in digits; small letters are narrower, capitals and Chinese wider."""
     text = max(text.split("\n"), key=len)
     wide = 0 if text.isascii() else sum(unicodedata.east_asian_width(c) in "WF" for c in text)
-    return math.ceil((len(text) + wide) * (1.15 if text.isupper() else 0.92))
+    return math.ceil((len(text) + wide) * (1.15 if text.isupper() else 0.85))
 
 
 def _lines(text: str, width: float) -> int:
@@ -256,7 +256,7 @@ def _layout(item: CheckSheet | ListingSheet, sample: list[tuple]) -> list[_Colum
         if name == "message" and own and item.action != "query":
             text = "Finding"
         seen = [_length(str(row[at])[:999]) + 2 for row in sample if row[at] is not None] if at is not None else []
-        width = max(8, len(name) + 2, *(len(word) + 3 for word in text.split()), *seen)
+        width = max(8, len(name) + 2, len(text) // 2 + 2, *(len(word) + 3 for word in text.split()), *seen)
         width = min(width, 60 if name == "message" else 24 if name in KEYS else 40)
         style = "cell"
         if own and name in REVIEW:
@@ -318,7 +318,8 @@ def _head(pen: _Pen, sheet: Worksheet, item: CheckSheet | ListingSheet, layout: 
     plain, small = pen.styles["note"][0], pen.styles["small"][0]
     if span:
         sheet.merge_range(1, 0, 1, span, "", plain)
-    sheet.write_rich_string(1, 0, bold, what[0], plain, f"{what[1]}\n{note}".strip("\n"), plain)
+    if sheet.write_rich_string(1, 0, bold, what[0], plain, f"{what[1]}\n{note}".rstrip("\n"), plain):
+        _put(pen, sheet, 1, 0, "".join(what) + f"\n{note}", "note")  # a note longer than a cell can hold
     lines = max(len(textwrap.wrap(column.label, int(column.width * 1.2))) for column in layout)
     sheet.set_row(HEAD - 1, 6 + LINE * min(lines + 1, 5))
     for at, column in enumerate(layout):

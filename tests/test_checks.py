@@ -25,12 +25,12 @@ SELECT 'AE|' || SUBJID || '|' || AENO AS record_key, SITE AS siteid, SUBJID AS s
        AETERM AS aeterm, AESTDAT AS aestdat, iso_date(AESTDAT) AS aestdtc, AEENDAT AS aeendat, iso_date(AEENDAT) AS aeendtc
 FROM edc.AE
 """
-AE = """SITE,SUBJID,AENO,AETERM,AESTDAT,AEENDAT
+AE = '''SITE,SUBJID,AENO,AETERM,AESTDAT,AEENDAT
 01,S1,1,Headache,05 MAR 2024,02 MAR 2024
 01,S1,2,Rash,01 MAR 2024,02 MAR 2024
 02,S2,1,Cough,UN MAR 2024,02 MAR 2024
 02,S3,1,"<b>{x}</b> = ""odd""",06 MAR 2024,01 MAR 2024
-"""
+'''
 
 
 @pytest.fixture

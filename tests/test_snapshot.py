@@ -79,7 +79,7 @@ def test_the_same_files_again_are_a_no_op_and_said(study):
 
 def test_a_corrected_declaration_reads_the_same_files_anew(study):
     s = study()
-    arrive(s, WEEK1, AE="SUBJID,AETERM\nS001,Fi\xe8vre\n".encode("cp1252"))
+    arrive(s, WEEK1, AE="SUBJID,AETERM\nS001,Fi\xe8vre\nS002,Rash\n".encode("cp1252"))
     assert snapshot.load_report(snapshot.ingest(s).snapshot).rows_quarantined[0] == 1
     again = snapshot.ingest(study('encoding = "cp1252"'))
     assert again.stored and snapshot.load_report(again.snapshot).rows_quarantined[0] == 0
@@ -119,7 +119,14 @@ def test_a_small_loss_is_let_through_and_said(study):
 def test_an_empty_transfer_is_held(study):
     s = study()
     arrive(s, WEEK1, AE="SUBJID,AETERM\n")
-    with pytest.raises(Held, match="the transfer is empty"):
+    with pytest.raises(Held, match="the transfer is empty: no dataset has a row that could be stored"):
+        snapshot.ingest(s)
+
+
+def test_a_transfer_of_which_every_row_is_quarantined_is_held_with_the_first_reason(study):
+    s = study()
+    arrive(s, WEEK1, AE="SUBJID,AETERM\nS001,Rash,1\nS002,Rash,2\n")
+    with pytest.raises(Held, match=r"2 rows would be quarantined; the first, AE\.csv row 2: .*3"):
         snapshot.ingest(s)
 
 

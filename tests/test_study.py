@@ -64,7 +64,7 @@ def test_an_unknown_study_names_those_there_are(data):
 
 def test_a_study_toml_that_is_not_toml_says_where(data):
     write(data, GOOD + "\nx = = 3\n")
-    with pytest.raises(CdmError, match=r"can't be read: .*line 17"):
+    with pytest.raises(CdmError, match=r"can't be read: .*line 16"):
         studies.load("abc")
 
 

@@ -12,7 +12,7 @@ from cdmlib.demo.lists import CONTENT, Row
 from cdmlib.demo.scoring import KindScore, Score, score
 from cdmlib.errors import CdmError
 
-__all__ = ["COLUMNS", "CUT_OFFS", "SEED", "KindScore", "Score", "answer_key", "create", "score"]
+__all__ = ["COLUMNS", "CUT_OFFS", "SEED", "KindScore", "Score", "create", "read_answer_key", "score"]
 
 SEED = 20240304
 COLUMNS = (
@@ -42,7 +42,7 @@ def create(folder: Path, seed: int = SEED) -> None:
     _write_key(folder / "answer_key.csv", subjects, records, planted)
 
 
-def answer_key(folder: Path) -> list[Row]:
+def read_answer_key(folder: Path) -> list[Row]:
     """The planted errors of a demo study, one row each."""
     with (Path(folder) / "answer_key.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))

@@ -7,7 +7,19 @@ from datetime import date, datetime, time, timedelta
 from zlib import crc32
 
 from cdmlib.demo import kinds
-from cdmlib.demo.generate import CUT_OFFS, MOMENTS, Overlay, Record, Rng, Subject, age, between, generator, workday
+from cdmlib.demo.generate import (
+    CUT_OFFS,
+    MOMENTS,
+    Overlay,
+    Record,
+    Rng,
+    Subject,
+    age,
+    between,
+    generator,
+    shuffled,
+    workday,
+)
 from cdmlib.demo.lists import Row, days, fields, rows, written
 
 Where = tuple[str, int, str]  # check, record by its place, field: a further finding of an error
@@ -104,8 +116,7 @@ def _single(trial: Trial, kind: Row, rng: Rng, first: int, last: int | None, how
         and record.created <= at
         and not (record.form == "VS" and trial.subjects[record.subject].site["site"] == trial.rounding)
     ]
-    fit = [fit[i] for i in rng.permutation(len(fit))]
-    for index in sorted(fit, key=lambda i: not _is_new(records[i], first)):
+    for index in sorted(shuffled(rng, fit), key=lambda i: not _is_new(records[i], first)):
         record, wrong = records[index], _wrong(trial, kind, rng, index, _weeks(first, last))
         if wrong is None:
             continue
@@ -128,24 +139,25 @@ def _single(trial: Trial, kind: Row, rng: Rng, first: int, last: int | None, how
 
 
 def _wrong(trial: Trial, kind: Row, rng: Rng, index: int, weeks: range) -> Row | None:
-    """The wrong values for a record, when it lends itself to the error in every extract that is to show it."""
+    """The wrong values for a record, when it lends itself to the error in every extract that is to show it.
+
+    The right values of those fields must stay the same from then on, so that a correction brings back what stood there.
+    """
     record, answer = trial.records[index], None
     empty = {row["field"]: "" for row in fields(record.form)}
-    before = empty | record.right(MOMENTS[weeks[0] - 1])
+    own = trial.of(record.form, record.subject)
     for week in weeks:
         at = MOMENTS[week - 1]
-        form = tuple(
-            (i, empty | row if (row := trial.records[i].right(at)) else None)
-            for i in trial.of(record.form, record.subject)
-        )
-        left = tuple(row for i in trial.of("DS", record.subject) if (row := trial.records[i].right(at)))
+        form = tuple((i, empty | row if (row := trial.records[i].right(at)) else None) for i in own)
         as_of = date.fromisoformat(CUT_OFFS[week - 1])
-        case = kinds.Case(index, empty | record.right(at), trial.subjects[record.subject], as_of, form, left, rng)
+        case = kinds.Case(index, empty | record.right(at), trial.subjects[record.subject], as_of, form, rng)
         wrong = getattr(kinds, kind["kind"])(case)
-        if wrong is None or any(case.v.get(field) != before.get(field) for field in wrong if field != "also"):
+        if wrong is None:
             return None
         answer = answer or wrong
-    return answer
+    states = [record.right(at) for at in MOMENTS[weeks[0] - 1 :]]
+    stable = all(state.get(field) == states[0].get(field) for field in answer if field != "also" for state in states)
+    return answer if stable else None
 
 
 def _absent(trial: Trial, kind: Row, rng: Rng, first: int, last: int | None, how: str) -> Planted | None:
@@ -161,8 +173,7 @@ def _absent(trial: Trial, kind: Row, rng: Rng, first: int, last: int | None, how
 def _pair(trial: Trial, kind: Row, rng: Rng, first: int, last: int | None, how: str) -> Planted | None:
     """Two subjects who are one, or whose laboratory reports were exchanged."""
     act = {"duplicate_subject": _same_person, "labs_swapped": _exchanged}[kind["kind"]]
-    people = [subject for subject in trial.subjects.values() if subject.id not in trial.used]
-    people = [people[i] for i in rng.permutation(len(people))]
+    people = shuffled(rng, (subject for subject in trial.subjects.values() if subject.id not in trial.used))
     for one in people:
         for other in people:
             alike = one.id < other.id and one.sex == other.sex and one.site["country"] == other.site["country"]

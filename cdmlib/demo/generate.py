@@ -16,6 +16,7 @@ SUBJECTS = 240
 CUT_OFFS = ("2024-03-04", "2024-03-11", "2024-03-18", "2024-03-25")
 MOMENTS = tuple(datetime.fromisoformat(f"{day}T18:00:00") for day in CUT_OFFS)  # UTC; all times in the demo are
 FIRST_SCREENING, LAST_SCREENING = date(2023, 3, 13), date(2024, 3, 21)
+CAUSALITY = ("NOT RELATED",) * 5 + ("UNLIKELY RELATED",) * 3 + ("POSSIBLY RELATED",) * 2 + ("RELATED",)
 HOLIDAYS = ((12, 25), (12, 26), (1, 1))
 Rng = np.random.Generator
 Saved = tuple[datetime, Row]  # when something was saved, and all values then
@@ -156,6 +157,10 @@ def pick(rng: Rng, choices: Iterable, weight: str = "") -> Row | str:
     return choices[-1]
 
 
+def shuffled(rng: Rng, items: Iterable) -> list:
+    return [item for _, _, item in sorted((rng.random(), place, item) for place, item in enumerate(items))]
+
+
 def skewed(rng: Rng, mean: float, highest: int) -> int:
     """Whole days, mostly few, at most `highest`."""
     return min(highest, int(-math.log(1 - rng.random()) * mean))
@@ -218,7 +223,7 @@ def _person(rng: Rng, site: Row, id: str, consent: date, taken: set) -> Subject:
 def _course(rng: Rng, person: Subject) -> Course:
     """Fate, visits, adverse events and contacts of one subject."""
     screening = workday(person.consent + days(skewed(rng, 0.7, 4)))
-    if chance(rng, 0.12):
+    if chance(rng, 0.09):
         left = workday(screening + days(between(rng, 3, 12)))
         subject = replace(person, left=left, visits={"SCR": screening})
         return _with_events(rng, Course(subject, (Contact(screening, "SCR"), Contact(left))))
@@ -312,9 +317,7 @@ def _adverse_events(rng: Rng, course: Course, horizon: date) -> Iterable[Event]:
             if serious
             else pick(rng, ("MILD", "MILD", "MILD", "MODERATE", "MODERATE", "SEVERE" if lasts > 2 else "MILD")),
             ("AESHOSP" if chance(rng, 0.85) else "AESLIFE") if serious else "",
-            "NOT RELATED"
-            if not subject.first_dose or start < subject.first_dose
-            else pick(rng, ("NOT RELATED", "NOT RELATED", "UNLIKELY RELATED", "POSSIBLY RELATED", "RELATED")),
+            "NOT RELATED" if not subject.first_dose or start < subject.first_dose else pick(rng, CAUSALITY),
             row["treatment"] if treated else "",
             treated,
             outcome="NOT RECOVERED/NOT RESOLVED"
@@ -504,11 +507,9 @@ def _history(rng: Rng, course: Course) -> list[Record]:
                 saved((_seconds(course, screening, 3 + len(made)), values)),
             )
         )
-        choices = [name for name in row["medications"].split("|") if name]
-        for _ in range(min(len(choices), 3 if row["share"] == "1" else 1)):
-            name = pick(rng, choices)
-            choices.remove(name)
-            if name in used:
+        for alternatives in filter(None, row["medications"].split(" & ")):
+            name = pick(rng, alternatives.split("/"))
+            if name in used or not chance(rng, 0.85):
                 continue
             used.add(name)
             taken = subject.consent - days(between(rng, 30, min(2500, (subject.consent - start).days - 30)))

@@ -25,7 +25,6 @@ class Case:
     subject: Subject
     as_of: date
     form: tuple[tuple[int, Row | None], ...]  # all records of the subject's form in order; None when not yet entered
-    dispositions: tuple[Row, ...]
     rng: Rng
 
     @property
@@ -84,6 +83,10 @@ def two_dispositions(c: Case) -> Row | None:
 
 def death_date_missing(c: Case) -> Row | None:
     return {"DTHDAT": ""} if c.v["DTHDAT"] and c.v["DSSCAT"] == "STUDY PARTICIPATION" else None
+
+
+def death_against_other_disposition(c: Case) -> Row | None:
+    return {"DSDECOD": "WITHDRAWAL BY SUBJECT"} if c.v["DTHDAT"] and c.v["DSSCAT"] == "STUDY PARTICIPATION" else None
 
 
 def dosing_after_disposition(c: Case) -> Row | None:
@@ -221,6 +224,11 @@ def death_against_outcome(c: Case) -> Row | None:
     return {"AESDTH": "N"} if c.v["AEOUT"] == "FATAL" else None
 
 
+def ae_duplicate_in_other_words(c: Case) -> Row | None:
+    wrong = ae_duplicate(c)
+    return wrong and wrong | {"AETERM": f"Episode of {c.v['AETERM'].lower()}"}
+
+
 def drug_withdrawn_without_disposition(c: Case) -> Row | None:
     fits = c.v["AEACN"] == "DOSE NOT CHANGED" and c.v["AESER"] == "N" and c.subject.fate == "COMPLETED"
     return {"AEACN": "DRUG WITHDRAWN"} if fits else None
@@ -325,6 +333,14 @@ def lb_factor(c: Case) -> Row | None:
         return None
     digits = max(0, len(c.v["LBORRES"].partition(".")[2]) - 1)
     return {"LBORRES": f"{float(c.v['LBORRES']) * 10:.{digits}f}"}
+
+
+def lb_factor_within_limits(c: Case) -> Row | None:
+    if c.v["LBTESTCD"] not in ("ALT", "AST", "BILI") or not c.v["LBORRES"]:
+        return None
+    result, high = float(c.v["LBORRES"]) * 10, float(c.v["LBORNRHI"])
+    digits = len(c.v["LBORRES"].partition(".")[2])
+    return {"LBORRES": f"{result:.{digits}f}", "LBCLSIG": "N"} if 2 * high < result < 4.5 * high else None
 
 
 def lb_before_consent(c: Case) -> Row | None:

@@ -10,21 +10,21 @@ from cdmlib.demo.lists import Row
 
 @dataclass(frozen=True)
 class KindScore:
-    """One kind of error: how many were in the extract, how many of them were found, and the share."""
+    """One kind of error: how many were in the extract, how many were found; check_id may be empty (no check aims)."""
 
     kind: str
-    check: str
+    check_id: str
     planted: int
     found: int
 
     @property
     def recall(self) -> float:
-        return self.found / self.planted if self.planted else 1.0
+        return self.found / self.planted
 
 
 @dataclass(frozen=True)
 class Score:
-    """Recall by kind, and the findings without a planted cause."""
+    """Recall by kind, and the findings (check id, record key) without a planted cause."""
 
     kinds: tuple[KindScore, ...]
     unexplained: tuple[tuple[str, str], ...]
@@ -43,7 +43,22 @@ class Score:
 
     def rows(self) -> list[dict[str, object]]:
         """The table to print: kind, check, planted, found, recall."""
-        return [{**vars(kind), "recall": round(kind.recall, 3)} for kind in self.kinds]
+        return [
+            {"kind": k.kind, "check": k.check_id, "planted": k.planted, "found": k.found, "recall": round(k.recall, 3)}
+            for k in self.kinds
+        ]
+
+    @property
+    def said(self) -> str:
+        """The result in words, with every finding that nothing planted explains."""
+        aimed = [kind for kind in self.kinds if kind.check_id]
+        beyond = [kind for kind in self.kinds if not kind.check_id]
+        lines = [
+            f"{sum(k.found for k in aimed)} of {sum(k.planted for k in aimed)} planted errors that a check aims at "
+            f"are found, and {sum(k.found for k in beyond)} of {sum(k.planted for k in beyond)} that none aims at.",
+            f"{self.findings - len(self.unexplained)} of {self.findings} findings have a planted cause.",
+        ]
+        return "\n".join(lines + [f"  no planted cause: {check} on {key}" for check, key in self.unexplained])
 
 
 def present(row: Row, as_of: str) -> bool:
@@ -72,5 +87,5 @@ def score(findings: Iterable[tuple[str, str]], answer_key: Iterable[Row], as_of:
             explained.update(item for item in found if item[1] == row["record_key"])
         count[0] += 1
         count[1] += (row["check_id"], row["record_key"]) in found if row["check_id"] else row["record_key"] in named
-    kinds = tuple(KindScore(kind, check, *count) for (kind, check), count in counts.items())
+    kinds = tuple(KindScore(kind, check, *count) for (kind, check), count in counts.items() if count[0])
     return Score(kinds, tuple(sorted(found - explained)), len(found))

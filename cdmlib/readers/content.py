@@ -99,7 +99,9 @@ def column_names(names: list[str], file: str, notes: list[str]) -> tuple[str, ..
         )
     if bad := [visible(name) for name in clean if FAULT.search(name)]:
         perhaps = " (NUL bytes: perhaps utf-16-le)" if any("\0" in name for name in clean) else ""
-        raise CdmError(f"{file}: column names can't be read: {', '.join(bad[:3])}. Declare the encoding it has{perhaps}.")
+        raise CdmError(
+            f"{file}: column names can't be read: {', '.join(bad[:3])}. Declare the encoding it has{perhaps}."
+        )
     if twice := [name for name, count in Counter(name.casefold() for name in clean).items() if count > 1]:
         shown = ", ".join("/".join(name for name in clean if name.casefold() == key) for key in twice)
         raise CdmError(f"{file}: column names must differ by more than case; given: {shown}. Correct the export.")

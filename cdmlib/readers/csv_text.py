@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from cdmlib.errors import CdmError
-from cdmlib.readers.as_text import FAULT, batch, emptied, fault, opened, visible
+from cdmlib.readers.as_text import EMPTY, FAULT, batch, emptied, fault, opened, visible
 from cdmlib.readers.content import column_names, dataset_name
 from cdmlib.readers.dataset import Dataset, Options, Quarantined
 
@@ -27,21 +27,20 @@ def read(path: Path, file: str, options: Options, trailer: str = "") -> list[Dat
     """
     name, notes = dataset_name(file), []
     handle = opened(path, options.encoding_of(name), file, notes)
+    held: list[str] = []
     try:
         above = [handle.readline() for _ in range(options.header_row - 1)]
-        held: list[str] = []
         reader = _reader(_kept(handle, held), options, file)
         header = _header(reader, held, file, options)
-        labels = _labels(above, header, options, file)
+        labels = _labels(above[-1:], header, options, file)
         unnamed = len(header) > 1 and not header[-1].strip()
         columns = column_names(header[:-1] if unnamed else header, file, notes)
     except BaseException:
         handle.close()
         raise
     if above:
-        notes.append(
-            f"{len(above)} line(s) above the column names left out" + (", the last taken as labels" if labels else "")
-        )
+        use = ", the last of them taken as labels" if labels else ""
+        notes.append(f"{len(above)} line(s) above the column names left out{use}")
     if unnamed:
         notes.append("empty last column without a name left out")
     dataset = Dataset(name, file, columns, iter(()), labels, notes=notes)
@@ -55,13 +54,12 @@ def _batches(
     size = max(1, min(BATCH_ROWS, BATCH_CELLS // width))
     rows: list[list[str]] = []
     lines: list[int] = []
-    pending: list[tuple[int, str, str]] = []  # blank lines and trailers: what they are depends on what follows
+    pending: list[tuple[int, str]] = []  # blank lines and trailers: what they are depends on what follows
     text = "".join(held)
     with handle:
         while True:
-            line = options.header_row + reader.line_num
+            line, row, reason = options.header_row + reader.line_num, [], ""
             held.clear()
-            row, reason = [], ""
             try:
                 row = next(reader)
             except StopIteration:
@@ -72,19 +70,17 @@ def _batches(
                 reason = f"can't be split into values ({error})"
             text = held[0] if len(held) == 1 else "".join(held)
             if not reason and (not row or (trailer and text.rstrip("\r\n") == trailer)):
-                pending.append((line, f"has {min(len(row), 1)} values where {width} are expected", text))
+                pending.append((line, text))
                 continue
-            _quarantine(dataset, pending)
-            pending.clear()
+            if pending:
+                _set_aside(dataset, pending, width)
+                pending = []
             dataset.rows += 1
             if not reason and len(row) != width:
                 reason = f"has {len(row)} values where {width} are expected"
-                reason += (
-                    ""
-                    if text.endswith(("\n", "\r"))
-                    else "; it is the last line and has no line end: the file seems to be cut"
-                )
-            if not reason and (not text.isascii() or "\0" in text) and FAULT.search(text):
+                if not text.endswith(("\n", "\r")):
+                    reason += "; it is the last line and has no line end: the file seems to be cut"
+            elif not reason and (not text.isascii() or "\0" in text) and FAULT.search(text):
                 reason = _fault(row, dataset, options)
             if reason:
                 dataset.quarantine.append(_quarantined(dataset, line, reason, text))
@@ -94,7 +90,7 @@ def _batches(
             if len(rows) == size:
                 yield _batch(rows, lines, dataset, options)
                 rows, lines = [], []
-    _finish(dataset, pending, text, trailer)
+    _end(dataset, pending, width, text, trailer)
     if rows:
         yield _batch(rows, lines, dataset, options)
 
@@ -103,30 +99,29 @@ def _batch(rows: list[list[str]], lines: list[int], dataset: Dataset, options: O
     values = list(zip(*rows, strict=True))
     if len(values) > len(dataset.columns) and any(values[-1]):
         line, value = next((line, value) for line, value in zip(lines, values[-1], strict=True) if value)
-        raise CdmError(
-            f"{dataset.file}: line {line}: the last column holds {value!r} but has no name. Every column with values must be named."
-        )
+        raise CdmError(f"{dataset.file}: line {line}: the last column holds {value!r} but has no name. Name it.")
     arrays = [emptied(pa.array(column, pa.string()), options.missing) for column in values[: len(dataset.columns)]]
     return batch(dataset.columns, arrays, lines)
 
 
-def _finish(dataset: Dataset, pending: list[tuple[int, str, str]], text: str, trailer: str) -> None:
-    """Say how the file ends: the trailer, blank lines, a last line without a line end, no row at all."""
-    ends = [place for place, (_, _, line) in enumerate(pending) if trailer and line.rstrip("\r\n") == trailer]
-    _quarantine(
-        dataset, [pending[place] for place in range(ends[-1] if ends else 0) if pending[place][2].strip("\r\n")]
-    )
-    if blank := sum(not line.strip("\r\n") for _, _, line in pending):
+def _end(dataset: Dataset, pending: list[tuple[int, str]], width: int, text: str, trailer: str) -> None:
+    """Say how the file ends: with its trailer, blank lines, a line without a line end, or no row at all."""
+    filled = [(line, last) for line, last in pending if last.strip("\r\n")]
+    _set_aside(dataset, filled[:-1], width)  # a trailer that another one follows is no trailer
+    if blank := len(pending) - len(filled):
         dataset.notes.append(f"{blank} blank line(s) at the end left out")
     if not trailer and not text.endswith(("\n", "\r")):
         dataset.notes.append("the last line has no line end: it may be cut")
     if not dataset.rows:
-        dataset.notes.append("the file holds column names only, no rows")
+        dataset.notes.append(EMPTY)
 
 
-def _quarantine(dataset: Dataset, pending: list[tuple[int, str, str]]) -> None:
-    dataset.rows += len(pending)
-    dataset.quarantine += [_quarantined(dataset, line, reason, text) for line, reason, text in pending]
+def _set_aside(dataset: Dataset, pending: list[tuple[int, str]], width: int) -> None:
+    for line, text in pending:
+        dataset.rows += 1
+        count = 1 if text.strip("\r\n") else 0
+        reason = f"has {count} values where {width} are expected"
+        dataset.quarantine.append(_quarantined(dataset, line, reason, text))
 
 
 def _quarantined(dataset: Dataset, line: int, reason: str, text: str) -> Quarantined:
@@ -134,10 +129,8 @@ def _quarantined(dataset: Dataset, line: int, reason: str, text: str) -> Quarant
 
 
 def _fault(row: list[str], dataset: Dataset, options: Options) -> str:
-    names = [*dataset.columns, ""]
-    found = (
-        fault(value, names[place], options.encoding_of(dataset.name), dataset.name) for place, value in enumerate(row)
-    )
+    encoding = options.encoding_of(dataset.name)
+    found = (fault(v, c, encoding, dataset.name) for c, v in zip([*dataset.columns, ""], row, strict=False))
     return next(filter(None, found), "holds bytes that can't be read")
 
 
@@ -152,24 +145,24 @@ def _header(reader, held: list[str], file: str, options: Options) -> list[str]:
     counts = {other: text.count(other) for other in DELIMITERS if other != options.delimiter}
     likely = max(counts, key=counts.__getitem__)
     if len(header) < 2 and counts[likely]:
+        declared = DELIMITERS.get(options.delimiter, options.delimiter)
         raise CdmError(
-            f"{file}: the delimiter is declared as {DELIMITERS.get(options.delimiter, options.delimiter)!r}, which does not divide "
-            f'the column names. It seems to be {likely!r}: declare delimiter = "{DELIMITERS[likely]}" if the sender has changed it.'
+            f"{file}: the declared delimiter {declared!r} does not divide the column names; it seems to be "
+            f'{DELIMITERS[likely]!r}. Declare delimiter = "{DELIMITERS[likely]}" if the sender has changed it.'
         )
     if not header:
-        raise CdmError(
-            f"{file}: line {options.header_row} must hold the column names; given {visible(text.strip()) or 'nothing'}."
-        )
+        given = visible(text.strip()) or "nothing"
+        raise CdmError(f"{file}: line {options.header_row} must hold the column names; given {given[:80]}.")
     return header
 
 
 def _labels(above: list[str], header: list[str], options: Options, file: str) -> dict[str, str]:
-    """The line above the column names as labels, when it has one for each column (two header rows, as Viedoc writes them)."""
+    """The line above the column names as labels, when it has one for each (two header rows, as Viedoc writes them)."""
     try:
-        labels = next(_reader(above[-1:], options, file), [])
+        labels = next(_reader(above, options, file), [])
     except csv.Error:
         labels = []
-    return {name: label for name, label in zip(header, labels, strict=False) if len(labels) == len(header) and label}
+    return {name: label for name, label in zip(header, labels, strict=False) if label and len(labels) == len(header)}
 
 
 def _reader(lines, options: Options, file: str):
@@ -177,10 +170,8 @@ def _reader(lines, options: Options, file: str):
     try:
         return csv.reader(lines, delimiter=options.delimiter, strict=True, **dialect)
     except (TypeError, ValueError) as error:
-        raise CdmError(
-            f"{file}: delimiter and quote must be one character each, and differ; "
-            f"given {options.delimiter!r} and {options.quote!r} ({error})."
-        ) from None
+        given = f"{options.delimiter!r} and {options.quote!r}"
+        raise CdmError(f"{file}: delimiter and quote must be one character each; given {given} ({error}).") from None
 
 
 def _kept(handle: io.TextIOWrapper, held: list[str]) -> Iterator[str]:

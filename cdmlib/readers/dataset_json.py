@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from cdmlib.errors import CdmError
-from cdmlib.readers.as_text import FAULT, batch, emptied, fault, number, opened, visible
+from cdmlib.readers.as_text import EMPTY, FAULT, batch, emptied, fault, number, opened, visible
 from cdmlib.readers.content import column_names, dataset_name
 from cdmlib.readers.dataset import Dataset, Options, Quarantined
 
@@ -19,8 +19,8 @@ BATCH_ROWS, BATCH_CELLS = 50_000, 2_000_000
 def read(path: Path, file: str, options: Options) -> list[Dataset]:
     """The dataset of one Dataset-JSON file; source_row counts its records from 1 in both forms.
 
-    Raises CdmError when it is not JSON, not Dataset-JSON 1.1, or holds another number of records than it declares. Records with
-    another number of values than columns are quarantined.
+    Raises CdmError when it is not JSON, not Dataset-JSON 1.1, or holds another number of records than it declares.
+    Records with another number of values than columns are quarantined.
     """
     name, notes = dataset_name(file), []
     handle = opened(path, options.encoding_of(name), file, notes)
@@ -81,12 +81,12 @@ def _batches(dataset: Dataset, rows: list | Iterator, declared: object, options:
         dataset.notes.append('no "records" declared, so that a cut file could not be told')
     elif declared != dataset.rows:
         raise CdmError(
-            f"{dataset.file}: declares {declared} records but holds {dataset.rows}: the file is cut or was changed. Get it again."
+            f"{dataset.file}: declares {declared} records but holds {dataset.rows}: the file is cut. Get it again."
         )
     if kept:
         yield _batch(kept, records, dataset, options)
     if not dataset.rows:
-        dataset.notes.append("the file holds column names only, no rows")
+        dataset.notes.append(EMPTY)
 
 
 def _batch(kept: list[list[str | None]], records: list[int], dataset: Dataset, options: Options) -> pa.RecordBatch:
@@ -109,9 +109,8 @@ def _reason(row: object, values: list[str | None], dataset: Dataset, options: Op
     if len(values) != len(dataset.columns):
         return f"has {len(values)} values where {len(dataset.columns)} are expected"
     for column, value in zip(dataset.columns, values, strict=True):
-        if value and not value.isascii() or value and FAULT.search(value):
-            if found := fault(value, column, options.encoding_of(dataset.name), dataset.name):
-                return found
+        if value and FAULT.search(value):
+            return fault(value, column, options.encoding_of(dataset.name), dataset.name)
     return ""
 
 

@@ -1,4 +1,4 @@
-"""An extract as it arrived, a file, a folder or a zip, as one list of files; archives are checked before anything is unpacked."""
+"""An extract (a file, a folder or a zip) as one list of files; archives are checked before they are unpacked."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def members(path: Path, wanted: Callable[[str], bool] = lambda name: True) -> It
 
 
 def check_members(infos: list[zipfile.ZipInfo], archive: str) -> None:
-    """Refuse an archive that could write outside its folder, hide a file behind another, or fill the disk. Raises CdmError."""
+    """Raises CdmError for an archive that could write outside its folder, hide a file or fill the disk."""
     seen: dict[str, str] = {}
     for info in infos:
         name = info.orig_filename
@@ -77,7 +77,7 @@ def check_members(infos: list[zipfile.ZipInfo], archive: str) -> None:
     if (total := sum(info.file_size for info in infos)) > TOTAL:
         largest = max(infos, key=lambda info: info.file_size).orig_filename
         raise CdmError(
-            f"{archive}: would unpack to {total:,} bytes; up to {TOTAL:,} are let through. The largest member is {largest!r}."
+            f"{archive}: would unpack to {total:,} bytes; the limit is {TOTAL:,}. The largest is {largest!r}."
         )
 
 
@@ -92,9 +92,7 @@ def _unpacked(path: Path, archive: str, prefix: str, folder: Path, wanted: Calla
                 if info.is_dir() or IGNORED.search(info.filename):
                     continue
                 if name.lower().endswith(".zip"):
-                    raise CdmError(
-                        f"{archive}: the member {info.filename!r} is itself a zip. Unpack it, or send its files one by one."
-                    )
+                    raise CdmError(f"{archive}: the member {info.filename!r} is itself a zip. Unpack it first.")
                 if not wanted(name):
                     continue
                 place = Path(tempfile.mkdtemp(dir=folder)) / f"member{PurePosixPath(name).suffix}"

@@ -1,4 +1,4 @@
-"""The layouts of extracts that can be read, and reading one: which files belong to it, what they hold, one dataset each."""
+"""The layouts that can be read, and reading an extract in one of them, dataset by dataset."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ LAYOUTS = {
 
 
 def read(path: Path, layout: str, options: Options, files: tuple[str, ...] = ("*",)) -> Iterator[Dataset]:
-    """The datasets of an extract (file, folder or zip) one by one; the batches of one must be read before the next is asked for.
+    """The datasets of an extract (file, folder or zip), one by one; read the batches of each before the next.
 
-    files: patterns of a file's whole name in the extract or of its last part; a pattern that names its ending (`*.xls`) takes files
-    of that ending whatever the layout's own. Raises CdmError when nothing matches, content does not fit the layout, or two files are
-    one dataset.
+    files: patterns of a file's whole name in the extract, or of its last part; a pattern that names its ending
+    (`*.xls`) takes files of that ending whatever the layout's own. Raises CdmError when nothing matches, content does
+    not fit the layout, or two files are one dataset.
     """
     if layout not in LAYOUTS:
         raise CdmError(f"{layout!r} is not a layout; it must be one of {', '.join(LAYOUTS)}.")
@@ -51,15 +51,14 @@ def read(path: Path, layout: str, options: Options, files: tuple[str, ...] = ("*
             content.check(member.path, member.name, LAYOUTS[layout].kinds)
             for dataset in LAYOUTS[layout].read(member.path, member.name, options):
                 if other := seen.get(dataset.name.casefold()):
-                    raise CdmError(
-                        f"two files for one dataset {dataset.name}: {other} and {member.name}. Name the right one under `files`."
-                    )
+                    both = f"{dataset.name}: {other} and {member.name}"
+                    raise CdmError(f"Two files for one dataset {both}. Name the right one under `files`.")
                 seen[dataset.name.casefold()] = member.name
                 yield dataset
 
 
 def matches(name: str, layout: str, files: tuple[str, ...]) -> bool:
-    """Whether a file of an extract belongs to a source: by its patterns, and by its ending unless a pattern names that."""
+    """Whether a file belongs to a source: by its patterns, and by its ending unless a pattern names that."""
     full, base = name.lower(), PurePosixPath(name).name.lower()
     for pattern in files:
         if fnmatchcase(full, pattern.lower()) or fnmatchcase(base, pattern.lower()):

@@ -15,10 +15,10 @@ TRAILER = "EOF"
 
 
 def read(path: Path, file: str, options: Options) -> list[Dataset]:
-    """The dataset of one clinical view. Raises CdmError when its last line is not EOF or it does not name its records."""
+    """The dataset of one clinical view. Raises CdmError when its last line is not EOF or it names no records."""
     if (end := last_line(path, options.encoding_of(dataset_name(file)), file)) != TRAILER:
         raise CdmError(
-            f"{file}: the last line must be {TRAILER}; it is {visible(end)[:80]!r}. The download is cut: get the file again."
+            f"{file}: the last line must be {TRAILER}; it is {visible(end)[:80]!r}. The download is cut: get it again."
         )
     datasets = csv_text.read(path, file, options, TRAILER)
     if lacking := missing(datasets[0].columns):

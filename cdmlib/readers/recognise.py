@@ -1,4 +1,4 @@
-"""Look at an extract that nobody has described yet and propose how to read it; the result is written to study.toml for a person to check."""
+"""Look at an extract that nobody has described yet and propose how to read it, for a person to check."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FALLBACK = "cp1252"
 
 @dataclass(frozen=True)
 class Recognised:
-    """A proposal for one source: its layout, which files, how they are written, what they hold, and the files left with the reason."""
+    """A proposal for one source: which files, how they are written, what they hold; and the files left, with why."""
 
     layout: str
     files: tuple[str, ...]
@@ -66,12 +66,8 @@ def recognise(path: Path) -> list[Recognised]:
             groups.setdefault(key, []).append(file)
         names = [member.name for member in found]
     if not groups:
-        raise CdmError(
-            listed(
-                [f"{name}: {why}" for name, why in left.items()] or ["there is no file"],
-                f"{path}: no data file is recognised:",
-            )
-        )
+        why = [f"{name}: {reason}" for name, reason in left.items()] or ["there is no file"]
+        raise CdmError(listed(why, f"{path}: no data file is recognised:"))
     return [_proposal(files, names, left) for _, files in sorted(groups.items())]
 
 
@@ -149,7 +145,7 @@ def _proposal(files: list[_File], names: list[str], left: dict[str, str]) -> Rec
 
 
 def _patterns(chosen: list[str], names: list[str]) -> tuple[str, ...]:
-    """The fewest patterns that take the chosen files and no other: by ending, else by folder and ending, else by name."""
+    """Patterns that take the chosen files and no other: by ending, else by folder and ending, else by name."""
 
     def ending(name: str) -> str:
         return PurePosixPath(name).suffix.lower()

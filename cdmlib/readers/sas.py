@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyreadstat
 
 from cdmlib.errors import CdmError
-from cdmlib.readers.as_text import batch, codec, emptied, moment, moment_kind, number, numbers
+from cdmlib.readers.as_text import EMPTY, batch, codec, emptied, moment, moment_kind, number, numbers
 from cdmlib.readers.content import column_names, dataset_name
 from cdmlib.readers.dataset import Dataset, Options
 
@@ -53,10 +53,10 @@ def _batches(path: Path, dataset: Dataset, meta, encoding: str | None, options: 
         yield batch(dataset.columns, arrays, np.arange(first + 1, first + count + 1))
     if dataset.rows != meta.number_rows:
         raise CdmError(
-            f"{dataset.file}: declares {meta.number_rows} records but holds {dataset.rows}: the file is cut. Get it again."
+            f"{dataset.file}: declares {meta.number_rows} records but holds {dataset.rows}: it is cut. Get it again."
         )
     if not dataset.rows:
-        dataset.notes.append("the file holds column names only, no rows")
+        dataset.notes.append(EMPTY)
 
 
 def _texts(values: np.ndarray | list, text: bool, kind: str) -> pa.Array:

@@ -1,6 +1,7 @@
 """The header of a SAS transport file: its variables, where its records lie, and how many there are.
 
-Sources: SAS technical note TS-140 (version 5); "Record Layout of a SAS Version 8 or 9 Data Set in SAS Transport Format".
+Sources: SAS technical note TS-140 (version 5) and "Record Layout of a SAS Version 8 or 9 Data Set in SAS
+Transport Format".
 """
 
 from __future__ import annotations

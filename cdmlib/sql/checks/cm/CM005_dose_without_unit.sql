@@ -10,4 +10,4 @@ A dose text that names its unit (500 mg) or has no figure in it (unknown) is acc
 SELECT record_key, siteid, subjid, visit, cmtrt, coalesce(nullif(trim(cmdstxt), ''), CAST(cmdose AS VARCHAR)) AS dose, cmdosu
 FROM   cm
 WHERE  blank(cmdosu)
-AND    regexp_full_match(coalesce(nullif(trim(cmdstxt), ''), CAST(cmdose AS VARCHAR)), '[^A-Za-z%µ]*[0-9][^A-Za-z%µ]*')
+AND    regexp_matches(coalesce(nullif(trim(cmdstxt), ''), CAST(cmdose AS VARCHAR)), '^[^A-Za-z%µ]*[0-9][^A-Za-z%µ]*$')

@@ -9,7 +9,7 @@ Numbers are compared without leading zeros. A text with several numbers is left 
 */
 SELECT c.record_key, c.siteid, c.subjid, c.visit, c.cmtrt, c.cmaeno
 FROM   cm AS c
-WHERE  regexp_full_match(trim(c.cmaeno), '[A-Za-z]*[0-9]+')
+WHERE  regexp_matches(trim(c.cmaeno), '^[A-Za-z]*[0-9]+$')
 AND    NOT EXISTS (
            SELECT 1
            FROM   ae AS a
