@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -43,16 +44,22 @@ def main() -> None:
 
 @main.command()
 @click.option("--seed", default=20240304, show_default=True, help="Seed of the random numbers; the same seed makes the same study.")
+@click.option("--again", is_flag=True, help="Remove the study that is there, with its runs, and make it anew.")
 @click.option("--weeks", is_flag=True, help="Also run the four weeks, one after the other.")
 @click.option("--score", is_flag=True, help="Compare the findings of the last run with the answer key.")
-def demo(seed: int, weeks: bool, score: bool) -> None:
+def demo(seed: int, again: bool, weeks: bool, score: bool) -> None:
     """Make the synthetic study `demo`: 240 subjects, four weekly extracts, planted errors and their answer key."""
     from cdmlib import demo as demonstration
     from cdmlib import study as studies
 
     folder = studies.data_folder() / "demo"
-    demonstration.create(folder, seed)
-    out.print(f"The synthetic study is in {folder}; its planted errors are listed in {folder / 'answer_key.csv'}.")
+    if again:
+        shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        out.print(f"The synthetic study is already in {folder} and is left as it is; --again makes it anew.", markup=False)
+    else:
+        demonstration.create(folder, seed)
+        out.print(f"The synthetic study is in {folder}; its planted errors are listed in {folder / 'answer_key.csv'}.", markup=False)
     if weeks:
         for extract in sorted(path.name for path in (folder / "incoming").iterdir()):
             _weekly("demo", extract, "")

@@ -47,15 +47,17 @@ class Match:
     path: Path
     expressions: dict[str, str] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
+    sources: dict[str, str] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
 
     def column(self, *names: str) -> str:
-        """The source's spelling of the first of these names that it has, or an empty text."""
-        upper = {column.upper(): column for column in self.dataset.columns}
+        """The source's spelling of the first of these names that it has (AE_TERM for AETERM too), or an empty text."""
+        upper = {column.upper().replace("_", ""): column for column in self.dataset.columns} | {column.upper(): column for column in self.dataset.columns}
         return next((upper[name] for name in names if name in upper), "")
 
     def take(self, standard_name: str, source_column: str, expression: str = "") -> None:
         self.used.add(source_column)
+        self.sources[standard_name] = source_column
         self.expressions[standard_name] = expression or quote_plain(source_column)
 
 
@@ -301,11 +303,10 @@ def _key(domain: str, match: Match, wide: bool) -> tuple[str, str]:
     if sequence := match.column(f"{domain}SEQ".upper()):
         match.used.add(sequence)
         return f"concat_ws('|', {prefix}, {subject}, {quote_plain(sequence)})", f"subject and {sequence}"
-    d = domain.upper()
-    names = [f"{d}SPID", f"{d}TESTCD", "VISIT", f"{d}DAT", f"{d}CAT", f"{d}TERM", f"{d}TRT", f"{d}DECOD", f"{d}STDAT", f"{d}TPTNUM", f"{d}TPT", f"{d}POS", "VISDAT", f"{d}ENDAT", f"{d}LLT", f"{d}INDC", f"{d}DOSE"]
-    upper = {column.upper(): column for column in match.dataset.columns}
-    candidates = [upper[name] for name in names if name in upper]
-    candidates += [c for u, c in upper.items() if wide and c not in candidates and u.endswith((f"_{d}TPTNUM", f"_{d}POS"))]
+    stems = ("spid", "testcd", "visit", "dat", "cat", "term", "trt", "decod", "stdat", "tpt", "pos", "visdat", "endat", "indc", "dstxt")
+    candidates = [match.sources[name] for stem in stems for name in (stem, f"{domain}{stem}") if name in match.sources]
+    ends = (f"{domain}TPTNUM".upper(), f"{domain}LLT".upper(), *((f"_{domain}POS".upper(),) if wide else ()))
+    candidates += [column for column in match.dataset.columns if column not in candidates and column.upper().endswith(ends)]
     source = f"read_parquet({literal(str(match.path))})"
 
     def distinct(columns: list[str]) -> int:

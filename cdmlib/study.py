@@ -7,9 +7,9 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from cdmlib.errors import CdmError, listed
 from cdmlib.readers import LAYOUTS
@@ -19,6 +19,9 @@ STUDY_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 Layout = Annotated[str, StringConstraints(pattern=f"^({'|'.join(LAYOUTS)})$")]
 OneCharacter = Annotated[str, StringConstraints(min_length=1, max_length=1)]
+PersonId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9._-]*$", max_length=64)]
+JournalUrl = Annotated[str, StringConstraints(pattern=r"^(postgresql(\+[a-z]+)?://.+)?$")]
+Role = Literal["data manager", "lead", "coder", "medical", "cra", "statistician", "programmer", "auditor"]
 
 
 class Section(BaseModel):
@@ -30,6 +33,7 @@ class Section(BaseModel):
 class Identity(Section):
     id: str = Field(description="study id: the name of the study's folder")
     title: str = Field(description="title of the study, shown on every workbook")
+    journal: JournalUrl = Field("", description="where decisions are kept: empty is journal.db in the study folder, else postgresql+psycopg://...")
 
 
 class Source(Section):
@@ -68,6 +72,18 @@ class FieldRule(Section):
     codelist: list[str] = Field([], description="permitted values")
 
 
+class Person(Section):
+    id: PersonId = Field(description="user name, as the person signs in")
+    name: str = Field(description="name in full")
+    role: Role = Field(description="what the person does in this study")
+
+
+def _once_each(people: list[Person]) -> list[Person]:
+    if twice := sorted({p.id for p in people if sum(p.id == other.id for other in people) > 1}):
+        raise ValueError(f"{', '.join(twice)} must be listed only once")
+    return people
+
+
 class Content(Section):
     study: Identity = Field(description="what the study is called")
     sources: Annotated[dict[Name, Source], Field(min_length=1)] = Field(description="where the data come from, one table a source")
@@ -76,6 +92,7 @@ class Content(Section):
     parameters: dict[str, dict[str, int | float | str]] = Field({}, description="this study's limits, by check id")
     off: dict[str, Annotated[str, StringConstraints(min_length=3)]] = Field({}, description="checks switched off, each with its reason")
     fields: dict[str, dict[str, FieldRule]] = Field({}, description="field specification, by table and column")
+    people: Annotated[list[Person], AfterValidator(_once_each)] = Field([], description="who decides, one table a person")
 
 
 class Study(Content):
@@ -151,7 +168,7 @@ def _mistake(text: str, item: dict) -> str:
 def _meaning(loc: list) -> tuple[type[Section] | None, str]:
     """The section a key stands in and what the key means, by walking the models."""
     section, meaning = Content, ""
-    models = {"study": Identity, "guards": Guards, "sources": Source, "visits": PlannedVisit, "fields": FieldRule}
+    models = {"study": Identity, "guards": Guards, "sources": Source, "visits": PlannedVisit, "fields": FieldRule, "people": Person}
     for depth, part in enumerate(loc):
         if depth == 0:
             info = Content.model_fields.get(str(part))

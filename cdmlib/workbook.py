@@ -46,7 +46,7 @@ BASE = {"font_name": "Calibri", "font_size": 10, "valign": "top"}
 CELL = {"text_wrap": True, "border": 1, "border_color": "#D5DAE1"}
 STYLES = {
     "cell": CELL,
-    "count": {**CELL, "num_format": "#,##0", "align": "right", "indent": 1},
+    "count": {**CELL, "num_format": "#,##0"},
     "asked": {**CELL, "bg_color": "#FFF4D6"},
     "review": {**CELL, "bg_color": "#EDF6EE", "locked": False},
     "id": {**CELL, "text_wrap": False, "font_size": 7, "font_color": "#8A94A3"},
@@ -66,7 +66,7 @@ STYLES = {
     "title": {"bold": True, "font_size": 16, "font_color": "#1F3A5F"},
     "heading": {"bold": True, "font_size": 12, "font_color": "#1F3A5F"},
     "note": {"text_wrap": True},
-    "fact": {"num_format": "#,##0", "align": "left", "text_wrap": True},
+    "fact": {"num_format": "#,##0", "align": "left", "indent": 0, "text_wrap": True},
     "name": {"font_color": "#5B6675", "text_wrap": True},
     "small": {"font_size": 8, "font_color": "#5B6675"},
 }
@@ -135,7 +135,7 @@ class _Page:
 @dataclass(frozen=True)
 class _Pen:
     xl: xlsxwriter.Workbook
-    styles: dict[str, tuple[Format, Format]]  # as is, and for text that would become a formula
+    styles: dict[str, tuple[Format, Format, Format]]  # as is, for text that would become a formula, for numbers
     names: set[str]
     long: list[tuple[str, str, str, str]]
     footer: str
@@ -152,7 +152,8 @@ def write(path: Path, book: Workbook) -> list[str]:
         draft = Path(folder) / "draft.xlsx"
         xl = xlsxwriter.Workbook(draft, {"constant_memory": True, "tmpdir": folder, "use_zip64": True})
         formats = {name: BASE | style for name, style in STYLES.items()}
-        styles = {name: (xl.add_format(f), xl.add_format(f | {"quote_prefix": True})) for name, f in formats.items()}
+        quote, right = {"quote_prefix": True}, {"align": "right", "indent": 1}
+        styles = {name: tuple(map(xl.add_format, (f, f | quote, right | f))) for name, f in formats.items()}
         what = str(_plain(f"{book.study} · data cut-off {book.cutoff}"))[:90].replace("&", "&&")
         names = {CONTENTS.casefold(), LONG_TEXT.casefold(), "history"}  # Excel keeps History for itself
         pen = _Pen(xl, styles, names, [], f"&L{what}&C&A&RPage &P of &N")
@@ -197,12 +198,12 @@ def _plain(value: object) -> float | str | None:
 
 def _put(pen: _Pen, sheet: Worksheet, row: int, col: int, value: object, style: str = "cell") -> str:
     """Any value into a cell: a number as a number, else text, whole, if need be in the sheet of long texts."""
-    plain, quoted = pen.styles[style]
+    plain, quoted, right = pen.styles[style]
     value = _plain(value)
     if value is None:
         sheet.write_blank(row, col, None, plain)
     elif isinstance(value, float):
-        sheet.write_number(row, col, value, plain)
+        sheet.write_number(row, col, value, right)
     elif len(value.encode("utf-16-le")) > 2 * MAX_TEXT:
         size, at = MAX_TEXT // 2, HEAD + len(pen.long) + 1
         pieces = [value[i : i + size] for i in range(0, len(value), size)]
@@ -252,7 +253,9 @@ def _layout(item: CheckSheet | ListingSheet, sample: list[tuple]) -> list[_Colum
     places += [(name, item.columns.index(name) if name in item.columns else None) for name in own]
     layout = []
     for name, at in places:
-        text = LABELS.get(name) or label(item.domain if own else "", name) or name
+        text = LABELS.get(name) or label(item.domain if own else "", name)
+        if text == name:  # no label: the name in words
+            text = name.replace("_", " ").capitalize()
         if name == "message" and own and item.action != "query":
             text = "Finding"
         seen = [_length(str(row[at])[:999]) + 2 for row in sample if row[at] is not None] if at is not None else []
@@ -304,7 +307,7 @@ def _head(pen: _Pen, sheet: Worksheet, item: CheckSheet | ListingSheet, layout: 
     edges, keys = [sum(column.width for column in layout[: at + 1]) for at in range(len(layout))], 0
     for at, column in enumerate(layout):
         sheet.set_column(at, at, column.width)
-        keys += keys == at and column.name in KEYS and edges[at] <= 75
+        keys += keys == at and column.name in ("record_key", *KEYS) and edges[at] <= 75
     sheet.freeze_panes(HEAD, keys)
     sheet.set_row(0, 21)
     _link(pen, sheet, 0, 0, f"'{CONTENTS}'!A1", f"← {CONTENTS}", "back")
@@ -330,16 +333,17 @@ def _head(pen: _Pen, sheet: Worksheet, item: CheckSheet | ListingSheet, layout: 
 
 def _rows(pen: _Pen, sheet: Worksheet, item: CheckSheet | ListingSheet, layout: list, rows: Iterable) -> tuple:
     """Write the data rows of a sheet; how many there are, and how many of them have a review status already."""
-    cells = [(column.at, col, pen.styles[column.style][0]) for col, column in enumerate(layout)]
+    cells = [(column.at, col, *pen.styles[column.style][::2]) for col, column in enumerate(layout)]
     wide = [MAX_TEXT if column.style == "id" else column.width for column in layout]  # an id is never wrapped
-    given = [(col, form, wide[col]) for at, col, form in sorted(cell for cell in cells if cell[0] is not None)]
-    empty = [(col, form) for at, col, form in cells if at is None]
+    cells = sorted(cells, key=lambda cell: -1 if cell[0] is None else cell[0])
+    given = [(col, form, right, wide[col]) for at, col, form, right in cells if at is not None]
+    empty = [(col, form) for at, col, form, _ in cells if at is None]
     status = item.columns.index("review_status") if "review_status" in item.columns else None
     text, number, blank = sheet.write_string, sheet.write_number, sheet.write_blank
     at, reviewed, unsafe, short = HEAD - 1, 0, FORMULA + "<", MAX_TEXT // 2
     for at, row in enumerate(rows, HEAD):
         lines = 1
-        for (col, form, width), value in zip(given, row, strict=True):
+        for (col, form, right, width), value in zip(given, row, strict=True):
             kind = type(value)
             if kind is str and len(value) < short and value.isprintable() and value[:1] not in unsafe:
                 text(at, col, value, form)
@@ -348,7 +352,7 @@ def _rows(pen: _Pen, sheet: Worksheet, item: CheckSheet | ListingSheet, layout: 
             elif value is None:
                 blank(at, col, None, form)
             elif (kind is int or kind is float) and -1e15 < value < 1e15:
-                number(at, col, value, form)
+                number(at, col, value, right)
             else:
                 lines = max(lines, _lines(_put(pen, sheet, at, col, value, layout[col].style), width))
         for col, form in empty:
@@ -376,7 +380,7 @@ def _line(pen: _Pen, sheet: Worksheet, row: int, values: Iterable, styles: Itera
 
 def _contents(pen: _Pen, sheet: Worksheet, book: Workbook, checks: list, listings: list) -> None:
     """The first sheet: what was run on what, how it came out, and the way to every other sheet."""
-    widths, heads = (20, 58, 10, 13, 15, 11, 11, 12, 70), ["header cell"] * 9
+    widths, heads = (20, 66, 10, 13, 15, 11, 11, 12, 70), ["header cell"] * 9
     for col, width in enumerate(widths):
         sheet.set_column(col, col, width)
     sheet.set_row(0, 26)
@@ -409,7 +413,7 @@ def _contents(pen: _Pen, sheet: Worksheet, book: Workbook, checks: list, listing
         if pages:
             _link(pen, sheet, row, 0, f"'{pages[0].name}'!A1", item.id)
             done = f"=COUNTA({','.join(page.statuses for page in pages)})"
-            sheet.write_formula(row, 6, done, pen.styles["count"][0], sum(page.reviewed for page in pages))
+            sheet.write_formula(row, 6, done, pen.styles["count"][2], sum(page.reviewed for page in pages))
     last = top + max(len(checks), 1)
     sheet.autofilter(top, 0, last, len(widths) - 1)
     if listings:

@@ -10,6 +10,7 @@ import math
 import stat
 import struct
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ from cdmlib.errors import CdmError
 from cdmlib.readers import as_text, csv_text, extract, xpt
 from cdmlib.readers.dataset import ROW, Options
 
+DEFAULT = Options()
 FREELY = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
@@ -37,7 +39,7 @@ def put(folder: Path, name: str, content: bytes | str) -> Path:
     return path
 
 
-def taken(path: Path, layout: str, options: Options = Options(), files: tuple[str, ...] = ("*",)) -> dict:
+def taken(path: Path, layout: str, options: Options = DEFAULT, files: tuple[str, ...] = ("*",)) -> dict:
     """Every dataset by name, read to its end, as (dataset, its rows as tuples); rows in must be rows out."""
     found = {}
     for dataset in readers.read(path, layout, options, files):
@@ -51,12 +53,12 @@ def taken(path: Path, layout: str, options: Options = Options(), files: tuple[st
     return found
 
 
-def one(path: Path, layout: str, options: Options = Options()):
+def one(path: Path, layout: str, options: Options = DEFAULT):
     (result,) = taken(path, layout, options).values()
     return result
 
 
-def refused(path: Path, layout: str, options: Options = Options()) -> str:
+def refused(path: Path, layout: str, options: Options = DEFAULT) -> str:
     with pytest.raises(CdmError) as error:
         taken(path, layout, options)
     return str(error.value)
@@ -87,7 +89,7 @@ STORED = [  # what the file holds, how it is declared, the rows with their lines
     ("\ufeffA,B\n1,é\n".encode("utf-16-be"), UTF16, [("1", "é", 2)], "byte order mark of utf-16"),
     ("A,B\n1,é\n".encode("utf-16-le"), Options(encoding="utf-16-le"), [("1", "é", 2)], ""),
     ('\ufeff"A"\ufeff\t\ufeff"B"\n"1"\ufeff\t\ufeff"2"\n'.encode("utf-16"), Options("utf-16", delimiter="\t"),
-     [("1", "2", 2)], ""),
+     [("1", "2", 2)], "5 byte order mark(s) inside"),
     ("A,B\n1,é€\n".encode("cp1252"), CP1252, [("1", "é€", 2)], ""),
     ("A,B\n1,日本\n".encode("shift_jis"), Options(encoding="shift_jis"), [("1", "日本", 2)], ""),
     ("A,B\n", Options(), [], "column names only"),
@@ -117,8 +119,8 @@ QUARANTINED = [  # content, options, rows stored, line, in the reason, verbatim 
     ("A,B\n1,2\n3", Options(), 1, 3, "last line and has no line end: the file seems to be cut", "3"),
     ('A,B\n1,"say "hi""\n4,5\n', Options(), 1, 2, "can't be split into values", '1,"say "hi""'),
     ("A,B\n1,x\0y\n4,5\n", Options(), 1, 2, "NUL byte (0x00) in column B", "1,x\\x00y"),
-    (b"A,B\n1,caf\xe9\n4,5\n", Options(), 1, 2, 'byte 0xE9 in column B can\'t be read as utf-8; declare encodings.ae = "cp1252"',
-     "1,caf\\xE9"),
+    (b"A,B\n1,caf\xe9\n4,5\n", Options(), 1, 2,
+     'byte 0xE9 in column B can\'t be read as utf-8; declare encodings.ae = "cp1252"', "1,caf\\xE9"),
     (b"A,B\n1,\xed\xa0\x80\n4,5\n", Options(), 1, 2, "byte 0xED", "1,\\xED\\xA0\\x80"),
     (b"A,B\n1,x\x81\n4,5\n", CP1252, 1, 2, "byte 0x81 in column B can't be read as cp1252", "1,x\\x81"),
     (b"A,B\n4,5\n1,\xe2\x82", Options(), 1, 3, "byte 0xE2", "1,\\xE2\\x82"),
@@ -147,6 +149,14 @@ JSON = {
     "rows": [[1, "x"]],
 }
 
+TO_JSON = "dataset-json"
+SAS7BDAT = bytes.fromhex("000000000000000000000000c2ea8160b31411cfbd92080009c7318c181f1011")
+
+
+def altered(**parts) -> str:
+    return json.dumps(JSON | parts)
+
+
 REFUSED = [  # requirement, file, content, layout, options, words of the message
     ("empty file", "ae.csv", "", "csv", Options(), ["empty transfer", "0 bytes"]),
     ("empty file", "ae.xpt", "", "xpt", Options(), ["empty transfer"]),
@@ -173,7 +183,7 @@ REFUSED = [  # requirement, file, content, layout, options, words of the message
     ("long delimiter", "ae.csv", "A,B\n", "csv", Options(delimiter=",,"), ["one character"]),
     ("web page as csv", "ae.csv", PAGE, "csv", Options(), ["web page", "log-in"]),
     ("web page as xpt", "ae.xpt", "\ufeff \n" + PAGE, "xpt", Options(), ["web page"]),
-    ("web page as json", "ae.json", "<html lang=en>", "dataset-json", Options(), ["web page"]),
+    ("web page as json", "ae.json", "<html lang=en>", TO_JSON, Options(), ["web page"]),
     ("web page as xlsx", "ae.xlsx", PAGE.lower().encode("utf-16"), "excel", Options(), ["web page"]),
     ("text as xpt", "ae.xpt", "A,B\n1,2\n", "xpt", Options(), ["SAS transport file", "plain text"]),
     ("pdf as csv", "ae.csv", "%PDF-1.7 ...", "csv", Options(), ["PDF"]),
@@ -181,19 +191,18 @@ REFUSED = [  # requirement, file, content, layout, options, words of the message
     ("xml as csv", "ae.csv", "<?xml version='1.0'?><ODM/>", "csv", Options(), ["XML"]),
     ("cut Rave download", "AE.csv", RAVE + "1,2,1,x,x\n", "rave", Options(), ["must be EOF", "1,2,1,x,x", "cut"]),
     ("not a Rave view", "AE.csv", "Subject,RecordId,X\nEOF\n", "rave", Options(), ["RecordActive not found"]),
-    ("not JSON", "ae.json", '{"a": 1,\n"b": }', "dataset-json", Options(), ["line 2", "not valid JSON"]),
-    ("cut JSON", "ae.json", json.dumps(JSON)[:-3], "dataset-json", Options(), ["line 1", "cut"]),
-    ("JSON of another kind", "ae.json", '{"resourceType": "Bundle"}', "dataset-json", Options(), ["1.1", "none"]),
-    ("older Dataset-JSON", "ae.json", json.dumps(JSON | {"datasetJSONVersion": "1.0.0"}), "dataset-json", Options(), ["1.0.0"]),
-    ("JSON without columns", "ae.json", json.dumps(JSON | {"columns": None}), "dataset-json", Options(), ["columns"]),
-    ("JSON rows not a list", "ae.json", json.dumps(JSON | {"rows": {}}), "dataset-json", Options(), ["rows"]),
-    ("JSON count mismatch", "ae.json", json.dumps(JSON | {"records": 2}), "dataset-json", Options(), ["declares 2", "holds 1"]),
-    ("NaN in JSON", "ae.json", json.dumps(JSON | {"rows": [[math.nan, 1]]}), "dataset-json", Options(), ["NaN"]),
-    ("deep JSON", "ae.json", '{"a":' + "[" * 100_000, "dataset-json", Options(), ["nested"]),
+    ("not JSON", "ae.json", '{"a": 1,\n"b": }', TO_JSON, Options(), ["line 2", "not valid JSON"]),
+    ("cut JSON", "ae.json", json.dumps(JSON)[:-3], TO_JSON, Options(), ["line 1", "cut"]),
+    ("JSON of another kind", "ae.json", '{"resourceType": "Bundle"}', TO_JSON, Options(), ["1.1", "none"]),
+    ("older Dataset-JSON", "ae.json", altered(datasetJSONVersion="1.0.0"), TO_JSON, Options(), ["1.0.0"]),
+    ("JSON without columns", "ae.json", altered(columns=None), TO_JSON, Options(), ["columns"]),
+    ("JSON rows not a list", "ae.json", altered(rows={}), TO_JSON, Options(), ["rows"]),
+    ("JSON count mismatch", "ae.json", altered(records=2), TO_JSON, Options(), ["declares 2", "holds 1"]),
+    ("NaN in JSON", "ae.json", altered(rows=[[math.nan, 1]]), TO_JSON, Options(), ["NaN"]),
+    ("deep JSON", "ae.json", '{"a":' + "[" * 100_000, TO_JSON, Options(), ["nested"]),
     ("damaged workbook", "ae.xlsx", b"PK\x03\x04" + b"\0" * 99, "excel", Options(), ["can't be opened"]),
     ("CSV as workbook", "ae.xlsx", "A,B\n1,2\n", "excel", Options(), ["workbook", "plain text"]),
-    ("damaged sas7bdat", "ae.sas7bdat", bytes.fromhex("000000000000000000000000c2ea8160b31411cfbd92080009c7318c181f1011")
-     + b"\0" * 999, "sas7bdat", Options(), ["can't be read"]),
+    ("damaged sas7bdat", "ae.sas7bdat", SAS7BDAT.ljust(999, b"\0"), "sas7bdat", Options(), ["can't be read"]),
     ("damaged zip", "edc.zip", b"PK\x03\x04 not a zip", "csv", Options(), ["damaged"]),
     ("unknown layout", "ae.csv", "A,B\n", "parquet", Options(), ["parquet", "rave, csv, xpt"]),
 ]  # fmt: skip
@@ -261,10 +270,8 @@ def test_rows_in_are_rows_stored_and_rows_quarantined(tmp_path, rows, ended, end
 @FREELY
 @given(st.binary(max_size=300))
 def test_any_bytes_as_csv_are_read_or_refused(tmp_path, content):
-    try:
+    with suppress(CdmError):
         taken(put(tmp_path, "x.csv", b"A,B\n" + content), "csv")
-    except CdmError:
-        pass
 
 
 # ------------------------------------------------------------------------------------------------------------- Rave
@@ -324,9 +331,9 @@ IBM = [  # the eight bytes as TS-140 lays them down, and the text
     ("401999999999999A", "0.1"),
     ("4080000000000000", "0.5"),
     ("0000000000000000", "0"),
-    ("4E38D7EA4C680000", "1000000000000000"),
-    ("5156BC75E2D63100", "100000000000000000000"),
-    ("3C68DB8BAC710CB3", "9.999999999999999e-05"),
+    ("4D38D7EA4C680000", "1000000000000000"),
+    ("5156BC75E2D63100", "1e+20"),
+    ("3D68DB8BAC710CB3", "0.0001"),
     ("2E00000000000000", None),
     ("4100000000000000", ".A"),
     ("5A00000000000000", ".Z"),
@@ -337,16 +344,17 @@ IBM = [  # the eight bytes as TS-140 lays them down, and the text
 def test_ibm_numbers_and_special_missings_become_text(tmp_path):
     data = b"".join(bytes.fromhex(hexed) for hexed, _ in IBM)
     dataset, rows = one(put(tmp_path, "lb.xpt", transport([("N", 0, "")], data)), "xpt")
-    expected = [text if text != "100000000000000000000" else "1e+20" for _, text in IBM]
-    assert [row[0] for row in rows] == expected
+    assert [row[0] for row in rows] == [text for _, text in IBM]
     assert [row[1] for row in rows] == list(range(1, len(IBM) + 1)) and dataset.labels == {"N": "Label of N"}
 
 
 MOMENTS = [  # format, value, text
-    ("DATE", 0, "1960-01-01"), ("DATE", 19725, "2014-01-02"), ("YYMMDD", -1, "1959-12-31"), ("E8601DA", 19725.5, "19725.5"),
-    ("DATE", 1e9, "1000000000"), ("DATETIME", 19725 * 86400 + 3661, "2014-01-02T01:01:01"),
-    ("E8601DT", 0.5, "1960-01-01T00:00:00.5"), ("TIME", 3661, "01:01:01"), ("TIME", 90000, "25:00:00"), ("TIME", -1, "-1"),
-    ("TOD", 1.25, "00:00:01.25"), ("BEST", 19725, "19725"), ("", 19725, "19725"), ("MMDDYY", 19725, "2014-01-02"),
+    ("DATE", 0, "1960-01-01"), ("DATE", 19725, "2014-01-02"), ("YYMMDD", -1, "1959-12-31"),
+    ("E8601DA", 19725.5, "19725.5"), ("DATE", 1e9, "1000000000"),
+    ("DATETIME", 19725 * 86400 + 3661, "2014-01-02T01:01:01"),
+    ("E8601DT", 0.5, "1960-01-01T00:00:00.5"), ("TIME", 3661, "01:01:01"), ("TIME", 90000, "25:00:00"),
+    ("TIME", -1, "-1"), ("TOD", 1.25, "00:00:01.25"),
+    ("BEST", 19725, "19725"), ("", 19725, "19725"), ("MMDDYY", 19725, "2014-01-02"),
 ]  # fmt: skip
 
 
@@ -444,10 +452,8 @@ def test_a_damaged_transport_file_is_refused(tmp_path, why, content, words):
 def test_a_cut_or_altered_transport_file_is_read_or_refused(tmp_path, end, place, byte, more):
     content = bytearray(CUT)
     content[place] = byte
-    try:
+    with suppress(CdmError):
         taken(put(tmp_path, "x.xpt", bytes(content[:end]) + more), "xpt")
-    except CdmError:
-        pass
 
 
 def test_bytes_of_another_encoding_are_quarantined_in_sas_files(tmp_path):
@@ -465,7 +471,7 @@ def test_bytes_of_another_encoding_are_quarantined_in_sas_files(tmp_path):
     )
     declared, rows = one(path, "xpt", Options(encodings={"TS": "cp1252"}))
     assert [row[0] for row in rows] == ["plain", "café"] and len(declared.quarantine) == 1
-    assert declared.notes == ["read as cp1252: values with bytes beyond ASCII: TSVAL 1"]
+    assert declared.notes[-1] == "read as cp1252: values with bytes beyond ASCII: TSVAL 1"
 
 
 def test_transport_files_come_in_batches_that_join_without_a_seam(tmp_path, monkeypatch):
@@ -811,12 +817,9 @@ def test_a_damaged_member_is_refused(tmp_path):
 def test_an_altered_archive_is_read_or_refused(tmp_path, data):
     content = bytearray(zipped(tmp_path / "a.zip", ("ae.csv", "A,B\n1,2\n"), ("dm.csv", "A,B\n3,4\n")).read_bytes())
     content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
-    try:
-        taken(
-            put(tmp_path, "a.zip", bytes(content[: data.draw(st.integers(1, len(content)))])), "csv", files=("*.csv",)
-        )
-    except CdmError:
-        pass
+    end = data.draw(st.integers(1, len(content)))
+    with suppress(CdmError):
+        taken(put(tmp_path, "a.zip", bytes(content[:end])), "csv", files=("*.csv",))
 
 
 def test_two_files_for_one_dataset_are_refused_naming_both(tmp_path):
@@ -942,14 +945,16 @@ def test_json_ndjson_and_transport_of_one_dataset_give_equal_tables(realdata):
 
 @pytest.mark.parametrize(
     ("file", "encoding", "count"),
-    [("BMD_short_en_utf8", "utf-8", 13), ("CTU05_short_ref_miss_fr_utf16", "utf-16", 31), ("CTU06_version3", "utf-8", 32),
-     ("CTU05_short_ref_miss_fr_macroman", "mac-roman", 31), ("TES05_short_ref_en_iso8859-15", "iso8859-15", 18)],
+    [("BMD_short_en_utf8", "utf-8", 13), ("CTU05_short_ref_miss_fr_utf16", "utf-16", 31),
+     ("CTU06_version3", "utf-8", 32), ("CTU05_short_ref_miss_fr_macroman", "mac-roman", 31),
+     ("TES05_short_ref_en_iso8859-15", "iso8859-15", 18)],
 )  # fmt: skip
 def test_real_secutrial_exports_are_read_as_declared(realdata, file, encoding, count):
     path = realdata / "secutrial" / f"s_export_CSV-xls_{file}.zip"
     found = taken(path, "csv", Options(encoding, delimiter="\t"), ("*.xls",))
     assert len(found) == count
-    assert all(dataset.notes[-1] for dataset, _ in found.values())
+    for name, (dataset, _) in found.items():  # the code list has rows of four values below a header of three
+        assert bool(dataset.quarantine) == (name.startswith("CL") and "BMD" not in file)
 
 
 def test_real_viedoc_export_has_two_header_rows(realdata):

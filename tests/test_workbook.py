@@ -114,6 +114,14 @@ def test_a_header_cell_has_the_label_and_below_it_the_variable_name(written):
     ]  # fmt: skip
 
 
+def test_a_column_without_a_label_is_called_by_its_name_in_words(written):
+    sheet = written(listings=(listing(columns=("record_key", *KEYS[:2], "start_day"), rows=(("k", "1", "2", 3),)),))[
+        "LAE"
+    ]
+    assert [cell.value for cell in sheet[3]][-1] == "Start day\nstart_day"
+    assert sheet.freeze_panes == "D4"
+
+
 def test_header_and_keys_are_frozen_and_every_column_can_be_filtered(written):
     sheet = written(check(n=3))["AE004"]
     assert (sheet.freeze_panes, sheet.auto_filter.ref) == ("F4", "A3:L6")

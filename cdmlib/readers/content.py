@@ -62,7 +62,7 @@ def _is_workbook(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return any(name.startswith(("xl/", "content.xml")) for name in archive.namelist())
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError):
         return path.suffix.lower() in (".xlsx", ".xlsm", ".xlsb", ".ods")  # a damaged workbook; its reader will say so
 
 

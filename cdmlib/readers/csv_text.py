@@ -30,7 +30,7 @@ def read(path: Path, file: str, options: Options, trailer: str = "") -> list[Dat
     held: list[str] = []
     try:
         above = [handle.readline() for _ in range(options.header_row - 1)]
-        reader = _reader(_kept(handle, held), options, file)
+        reader = _reader(_kept(handle, held, notes), options, file)
         header = _header(reader, held, file, options)
         labels = _labels(above[-1:], header, options, file)
         unnamed = len(header) > 1 and not header[-1].strip()
@@ -174,12 +174,17 @@ def _reader(lines, options: Options, file: str):
         raise CdmError(f"{file}: delimiter and quote must be one character each; given {given} ({error}).") from None
 
 
-def _kept(handle: io.TextIOWrapper, held: list[str]) -> Iterator[str]:
+def _kept(handle: io.TextIOWrapper, held: list[str], notes: list[str]) -> Iterator[str]:
     """The lines of a file, each also put aside until the record that it belongs to is read."""
-    wide = handle.encoding.startswith("utf-16")
+    wide, marks = handle.encoding.startswith("utf-16"), 0
     for line in handle:
-        held.append(line.replace("\ufeff", "") if wide else line)  # some exports write a mark before every value
-        yield held[-1]
+        if wide and "\ufeff" in line:  # secuTrial writes a mark around every value
+            marks += line.count("\ufeff")
+            line = line.replace("\ufeff", "")
+        held.append(line)
+        yield line
+    if marks:
+        notes.append(f"{marks} byte order mark(s) inside the file left out")
 
 
 def _unclosed(file: str, line: int, options: Options) -> CdmError:

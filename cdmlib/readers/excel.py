@@ -15,7 +15,7 @@ from cdmlib.errors import CdmError
 from cdmlib.readers.as_text import EMPTY, FAULT, batch, emptied, fault, moment, number, visible
 from cdmlib.readers.content import column_names, dataset_name
 from cdmlib.readers.dataset import Dataset, Options, Quarantined
-from cdmlib.readers.extract import check_members
+from cdmlib.readers.extract import DAMAGED, check_members
 
 UNNAMED = re.compile(r"(sheet|tabelle|feuil|hoja|foglio)\s?\d*", re.IGNORECASE)  # names that a workbook gives by itself
 ROWS, COLUMNS = re.compile(rb'<row [^>]*?\br="(\d+)"'), re.compile(rb'<c r="([A-Z]+)')
@@ -37,15 +37,7 @@ def read(path: Path, file: str, options: Options) -> list[Dataset]:
                 for place, sheet in enumerate(workbook.sheets_metadata)
                 if sheet.typ == SheetTypeEnum.WorkSheet
             ]
-    except (
-        CalamineError,
-        zipfile.BadZipFile,
-        NotImplementedError,
-        RuntimeError,
-        OSError,
-        ValueError,
-        EOFError,
-    ) as error:
+    except (CalamineError, *DAMAGED) as error:
         raise CdmError(f"{file}: the workbook can't be opened ({error}). Ask for it again, with no password.") from None
     datasets = []
     for sheet, cells in sheets:

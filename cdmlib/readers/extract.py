@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import re
 import shutil
 import stat
@@ -16,6 +17,9 @@ from pathlib import Path, PurePosixPath
 from cdmlib.errors import CdmError
 
 RATIO, RATIO_FROM, TOTAL = 200, 100 * 10**6, 20 * 10**9  # a member may not unpack to more than this
+DAMAGED = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError, EOFError, OSError, ValueError
+)  # fmt: skip
 IGNORED = re.compile(r"(^|/)(\.|__MACOSX/|~\$|Thumbs\.db$|desktop\.ini$)", re.IGNORECASE)
 
 
@@ -99,8 +103,6 @@ def _unpacked(path: Path, archive: str, prefix: str, folder: Path, wanted: Calla
                 with zipped.open(info) as packed, place.open("wb") as out:
                     shutil.copyfileobj(packed, out, 1 << 20)
                 found.append(Member(name, place))
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
-        raise CdmError(
-            f"{archive}: the archive is damaged or packed in a way that can't be read ({error}). Ask for it again."
-        ) from None
+    except DAMAGED as error:
+        raise CdmError(f"{archive}: the archive is damaged or can't be unpacked ({error}). Ask for it again.") from None
     return found

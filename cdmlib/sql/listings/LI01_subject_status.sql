@@ -1,6 +1,6 @@
 /*
 title:    Subject status
-optional: ae
+optional: subjects, ae
 
 One line per subject: how far the subject is, and the dates that everything else is held against.
 */

@@ -1,6 +1,6 @@
 /*
 title:    Adverse events
-optional: ae.aespid, ae.aedecod, ae.aebodsys, ae.aeendtc, ae.aeongo, ae.aesev, ae.aetoxgr, ae.aeser, ae.aerel, ae.aeacn, ae.aeacnoth,
+optional: subjects, ae.aespid, ae.aedecod, ae.aebodsys, ae.aeendtc, ae.aeongo, ae.aesev, ae.aetoxgr, ae.aeser, ae.aerel, ae.aeacn, ae.aeacnoth,
           ae.aecontrt, ae.aeout
 
 One line per record of an event; a page that says there were none has no line. Study days count from the first dose, which is day 1.

@@ -1,6 +1,6 @@
 /*
 title:    Concomitant medications
-optional: cm.cmspid, cm.cmdecod, cm.cmclas, cm.cmindc, cm.cmaeno, cm.cmmhno, cm.cmdstxt, cm.cmdose, cm.cmdosu, cm.cmdosfrq, cm.cmroute,
+optional: subjects, cm.cmspid, cm.cmdecod, cm.cmclas, cm.cmindc, cm.cmaeno, cm.cmmhno, cm.cmdstxt, cm.cmdose, cm.cmdosu, cm.cmdosfrq, cm.cmroute,
           cm.cmstdtc, cm.cmendtc, cm.cmongo
 
 One line per record of a medication; a page that says there were none has no line.

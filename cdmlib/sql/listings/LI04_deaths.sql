@@ -1,6 +1,6 @@
 /*
 title:    Deaths
-optional: ae, dm, ds
+optional: subjects, ae, dm, ds
 
 One line per subject with any sign of death: a date or a flag, a disposition, or a fatal adverse event. Compare the columns side by side.
 */

@@ -1,6 +1,6 @@
 /*
 title:    Serious adverse events
-optional: ae.aespid, ae.aedecod, ae.aeendtc, ae.aeongo, ae.aesev, ae.aetoxgr, ae.aesdth, ae.aeslife, ae.aeshosp, ae.aesdisab,
+optional: subjects, ae.aespid, ae.aedecod, ae.aeendtc, ae.aeongo, ae.aesev, ae.aetoxgr, ae.aesdth, ae.aeslife, ae.aeshosp, ae.aesdisab,
           ae.aescong, ae.aesmie, ae.aerel, ae.aeacn, ae.aeout
 
 Events answered as serious, and events that meet a criterion of seriousness without being answered so.

@@ -1,5 +1,6 @@
 /*
 title:    Visit dates
+optional: subjects, visits
 
 One line per subject and visit that took place, with its window and how many days the visit is outside it (negative: early).
 */

@@ -6,7 +6,8 @@ One row per subject that appears in any table, also when demographics are missin
 alphabetical order of the other records.
 - Dates are as partial as they were collected. Of several, the earliest (consent, randomisation, first dose, death) or the latest (last
   dose) is taken; a partial date counts as the earliest only when it is so for certain.
-- consent_date: demographics, else the disposition milestone. death_date: demographics, else disposition or its date when the reason is death.
+- consent_date: demographics, else the disposition milestone. death_date: the earliest of demographics, adverse
+  events and disposition, where the date of a disposition death counts too.
 - A dose answered as not taken is no dose. A placebo dose of 0 is one.
 - disposition: the latest record that says how the subject left the study; a record for the end of a treatment alone is not one.
 - last_contact: the latest full date of visits, vital signs, laboratory, adverse events, disposition and dosing, as collected: a mistyped
@@ -52,6 +53,7 @@ deaths AS (
     SELECT subjid, iso_earliest(day) AS day
     FROM  (SELECT subjid, dthdtc AS day FROM dm
            UNION ALL SELECT subjid, death_day FROM exits
+           UNION ALL SELECT subjid, dthdtc FROM ae
            UNION ALL SELECT subjid, day FROM exits WHERE upper(term) LIKE 'DEATH%' OR upper(term) LIKE 'DIED%') AS death_days
     GROUP BY subjid
 ),

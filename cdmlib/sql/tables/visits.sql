@@ -1,6 +1,6 @@
 /*
 title:    Visits
-optional: sv, vs, lb, eg, qs
+optional: subjects, sv, vs, lb, eg, qs
 
 One row per subject and visit that took place: from the visit records when the study has any, else the earliest full date that vital signs,
 laboratory, electrocardiogram and questionnaires give for the visit. A visit held again has a row per date.

@@ -4,7 +4,7 @@ severity: major
 action:   query
 params:   years = 1
 message:  Demographics: age is {age} years, but birth date {brthdtc} gives {expected} years on {age_on}. Please correct the age or the birth date.
-optional: dm.ageu, dm.dmdtc
+optional: dm.ageu, dm.dmdtc, subjects.consent_date
 
 The age is worked out on the day of consent, or of collection when the consent date is not known, and may differ by $years.
 A birth date that is known to the month or year gives a range of possible ages. It does not catch differences within the tolerance.

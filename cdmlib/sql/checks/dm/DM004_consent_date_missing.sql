@@ -3,7 +3,7 @@ title:    Informed consent date is missing
 severity: critical
 action:   query
 message:  Demographics: the date of informed consent is {rficdat}. Please enter the date on which the subject gave consent.
-optional: dm.rficdat
+optional: dm.rficdat, subjects.consent_date
 
 A consent date on the disposition form counts too. A date that is entered but can't be read is reported by IT001.
 It needs the consent date among the demographics; for studies that collect it on the disposition form, see SU005.
