@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
-import pandas as pd
 
 from cdmlib import checks, sqlfile, standard, tables, workbook
 from cdmlib.mart import Work, note
@@ -15,12 +14,9 @@ from cdmlib.sqlfile import SqlFile
 
 KEYS = checks.KEYS
 SEVERITIES = sqlfile.VALUES["severity"]
-
-
-def summary(work: Work) -> pd.DataFrame:
-    """Findings by domain and severity: one row per domain with the columns critical, major, minor and total."""
-    counts = ", ".join(f"count(*) FILTER (severity = '{severity}') AS {severity}" for severity in SEVERITIES)
-    return work.con.execute(f"SELECT domain, {counts}, count(*) AS total FROM findings GROUP BY domain ORDER BY domain").df()
+MARKS = {"New": "new", "Reappeared": "new", "Changed": "changed", "Review outdated": "changed", "Not checked": "changed", "Resolved": "gone", "Deleted": "gone"}
+_AFTER = ("message", *workbook.REVIEW, "finding_id")  # what follows the evidence on a check's sheet
+_ORDER = "coalesce(list_position(['New', 'Reappeared', 'Changed', 'Review outdated', 'Not checked', '', 'Resolved', 'Deleted'], flag), 99)"
 
 
 def write(work: Work) -> Path:
@@ -28,9 +24,9 @@ def write(work: Work) -> Path:
     path = work.folder / f"cleaning_{work.study.id}_{work.as_of}.xlsx"
     by_id = {check.id: check for check in checks.library(work.study)}
     runs = work.con.execute("SELECT check_id, outcome, n_findings, reason FROM check_runs ORDER BY check_id").fetchall()
-    sheets = tuple(_check_sheet(work.con, by_id[id_], outcome, n, reason) for id_, outcome, n, reason in runs)
+    sheets = tuple(_check_sheet(work.con, by_id[id_], outcome, n, reason, work.as_of) for id_, outcome, n, reason in runs)
     listings = tuple(_listing_sheet(work, listing) for listing in sqlfile.read_folder(standard.SQL / "listings", "listing"))
-    book = workbook.Workbook(work.study.id, work.study.study.title, work.as_of, work.run, work.snapshot.id, _facts(work), sheets, listings)
+    book = workbook.Workbook(work.study.id, work.study.study.title, work.as_of, work.run, work.snapshot.id, _facts(work), _since_sheet(work.con, work.as_of), sheets, listings)
     workbook.write(path, book)
     note(work.study, work.run, workbook=path.name)
     return path
@@ -38,7 +34,7 @@ def write(work: Work) -> Path:
 
 def _facts(work: Work) -> tuple[tuple[str, object], ...]:
     datasets = work.snapshot.datasets
-    severities = dict(work.con.execute("SELECT severity, count(*) FROM findings GROUP BY severity").fetchall())
+    severities = dict(work.con.execute("SELECT severity, count(*) FROM findings WHERE gone_on IS NULL GROUP BY severity").fetchall())
     return (
         ("Subjects", work.con.execute("SELECT count(*) FROM subjects").fetchone()[0]),
         ("Datasets", len(datasets)),
@@ -48,25 +44,66 @@ def _facts(work: Work) -> tuple[tuple[str, object], ...]:
     )
 
 
-def _check_sheet(con: duckdb.DuckDBPyConnection, check: SqlFile, outcome: str, n: int, reason: str) -> workbook.CheckSheet:
+def _check_sheet(con: duckdb.DuckDBPyConnection, check: SqlFile, outcome: str, n: int, reason: str, as_of: str) -> workbook.CheckSheet:
     evidence = _evidence(con, check.id) if n else []
-    columns = (*KEYS, *evidence, "message", "finding_id")
+    gone, new = con.execute("SELECT count(*) FILTER (gone_on = $2), count(*) FILTER (flag = 'New') FROM findings WHERE check_id = $1", [check.id, as_of]).fetchone()
     shown = {name for name in check.placeholders if name in evidence}
     return workbook.CheckSheet(
-        check.id, check.title, check.domain, check.header["severity"], check.header["action"], outcome, reason, n, check.note,
-        columns, frozenset(shown), _finding_rows(con, check.id, evidence) if n else (),
+        check.id, check.title, check.domain, check.header["severity"], check.header["action"], outcome, reason, n, gone if n else 0, new, check.note,
+        ("flag", *KEYS, *evidence, *_AFTER), frozenset(shown), _finding_rows(con, check.id, evidence, as_of) if n else (),
     )  # fmt: skip
+
+
+def _since_sheet(con: duckdb.DuckDBPyConnection, as_of: str) -> workbook.ListingSheet:
+    """What a reader looks at first: every finding that is new, changed, back or gone since the week before, or whose review is outdated."""
+    where = "flag IN ('New', 'Reappeared', 'Changed', 'Review outdated', 'Not checked') OR gone_on = $as_of"
+    n = con.execute(f"SELECT count(*) FROM findings WHERE {where}", {"as_of": as_of}).fetchone()[0]
+    columns = ("flag", "check_id", "severity", "action", *KEYS, "message", "because", "review_status", "review_comment", "owner", "finding_id")
+    sql = f"""SELECT {", ".join(columns)}, evidence, evidence_before FROM findings WHERE {where}
+              ORDER BY {_ORDER}, CASE severity WHEN 'critical' THEN 1 WHEN 'major' THEN 2 ELSE 3 END, check_id, siteid, subjid, finding_id"""
+    because = columns.index("because")
+
+    def rows() -> Iterator[tuple]:
+        for *values, evidence, before in _stream(con, sql, {"as_of": as_of}):
+            if changes := _changes(evidence, before):
+                values[because] = "; ".join(f"{standard.label('', name)}: {text}" for name, text in changes.items())
+            yield (_flag(values[0]), *values[1:])
+
+    return workbook.ListingSheet("Since last week", "Since last week", "New first, then back again, changed, reviews outdated by a change, and what is gone.", columns, n, rows())
 
 
 def _evidence(con: duckdb.DuckDBPyConnection, check_id: str) -> list[str]:
     """The evidence columns of a check, in the order its SELECT gave them."""
-    return list(json.loads(con.execute("SELECT evidence FROM findings WHERE check_id = ? LIMIT 1", [check_id]).fetchone()[0]))
+    return list(json.loads(con.execute("SELECT evidence FROM findings WHERE check_id = ? AND gone_on IS NULL LIMIT 1", [check_id]).fetchone()[0]))
 
 
-def _finding_rows(con: duckdb.DuckDBPyConnection, check_id: str, evidence: list[str]) -> Iterator[tuple]:
-    values = "".join(f", evidence ->> {standard.literal(name)}" for name in evidence)
-    sql = f"SELECT {', '.join(KEYS)}{values}, message, finding_id FROM findings WHERE check_id = ? ORDER BY siteid, subjid, visit, record_key, field, finding_id"
-    yield from _stream(con, sql, [check_id])
+def _finding_rows(con: duckdb.DuckDBPyConnection, check_id: str, evidence: list[str], as_of: str) -> Iterator[tuple]:
+    """The rows of a check's sheet: new, back, changed and outdated first, then the rest, then what went since the week before."""
+    sql = f"""SELECT {", ".join(("flag", *KEYS, *_AFTER))}, evidence, evidence_before FROM findings
+              WHERE check_id = $id AND (gone_on IS NULL OR gone_on = $as_of)
+              ORDER BY {_ORDER}, siteid, subjid, visit, record_key, field, finding_id"""
+    keys, own = 1 + len(KEYS), len(workbook.REVIEW) + 1  # the reviewer's cells and the id keep their own look
+    for *values, now, before in _stream(con, sql, {"id": check_id, "as_of": as_of}):
+        given, changes = json.loads(now), _changes(now, before)
+        cells = [workbook.Marked(changes[name], "changed") if name in changes else given.get(name) for name in evidence]
+        row = [*values[:keys], *cells, *values[keys:]]
+        if values[0] in ("Resolved", "Deleted"):
+            row = [*(workbook.Marked(str(value), "gone") if value is not None else None for value in row[:-own]), *row[-own:]]
+        else:
+            row[0] = _flag(row[0])
+        yield tuple(row)
+
+
+def _flag(flag: str) -> str:
+    return workbook.Marked(flag, MARKS[flag]) if flag in MARKS else flag
+
+
+def _changes(now: str, before: str | None) -> dict[str, str]:
+    """The evidence values that differ from those before, as `old → new`."""
+    if before is None:
+        return {}
+    new, old = json.loads(now), json.loads(before)
+    return {name: f"{old.get(name) or '(blank)'} → {value or '(blank)'}" for name, value in new.items() if old.get(name) != value}
 
 
 def _listing_sheet(work: Work, listing: SqlFile) -> workbook.ListingSheet:

@@ -208,7 +208,7 @@ def _weekly(study: str, cutoff: str, confirm: str) -> None:
     stored = con.execute("SELECT snapshot FROM runs").fetchone()[0]
     _print_load(next(s for s in snapshot.list_all(opened) if s.id == stored))
     counts = dict(con.execute("SELECT outcome, count(*) FROM check_runs GROUP BY outcome").fetchall())
-    findings = con.execute("SELECT count(*) FROM findings").fetchone()[0]
+    findings = con.execute("SELECT count(*) FROM findings WHERE gone_on IS NULL").fetchone()[0]
     out.print(f"{findings} findings. Checks: " + ", ".join(f"{counts.get(name, 0)} {_outcome(name)}" for name in ("findings", "clean", "not run", "error")))
     for label, made in (("workbook", week.workbook), ("notebooks", week.notebooks[0].parent), ("results", week.mart)):
         out.print(f"  {label:<10} {made}", markup=False)
@@ -223,7 +223,7 @@ def _score() -> None:
     opened = studies.load("demo")
     con = mart.open_published(opened)
     as_of = con.execute("SELECT as_of FROM runs").fetchone()[0]
-    found = con.execute("SELECT check_id, record_key FROM findings").fetchall()
+    found = con.execute("SELECT check_id, record_key FROM findings WHERE gone_on IS NULL").fetchall()
     score = demonstration.score(found, demonstration.read_answer_key(opened.folder), as_of)
     table = _table("kind of planted error", "check", "planted", "found", "recall")
     for row in score.kinds:

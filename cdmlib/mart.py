@@ -15,8 +15,8 @@ from pathlib import Path
 
 import duckdb
 
+from cdmlib import journal, standard
 from cdmlib import snapshot as snapshots
-from cdmlib import standard
 from cdmlib import study as studies
 from cdmlib.errors import CdmError
 from cdmlib.snapshot import Snapshot
@@ -77,7 +77,8 @@ def begin(study: str, cutoff: str = "", run: str = "") -> Work:
     working.parent.mkdir(exist_ok=True)
     for leftover in (working, working.with_name(working.name + ".wal")):
         leftover.unlink(missing_ok=True)
-    note(opened, run, snapshot=snapshot.id, as_of=as_of)
+    seq, digest = journal.head(opened)
+    note(opened, run, snapshot=snapshot.id, as_of=as_of, journal_head={"seq": seq, "hash": digest})
     return Work(opened, snapshot, as_of, run, folder, _connect(str(working), snapshot))
 
 
@@ -121,7 +122,18 @@ def open_published(study: Study) -> duckdb.DuckDBPyConnection:
     current = study.folder / "marts" / "current"
     if not current.exists():
         raise CdmError(f"Study {study.id} has no published results yet. Run `cdm weekly {study.id}`.")
-    path = current.parent / current.read_text(encoding="utf-8").strip()
+    return _read_only(current.parent / current.read_text(encoding="utf-8").strip())
+
+
+def open_run(study: Study, run: str) -> duckdb.DuckDBPyConnection:
+    """The results of one run, read-only. Raises CdmError when the run did not complete."""
+    path = study.folder / "marts" / f"{run}.duckdb"
+    if not path.exists():
+        raise CdmError(f"Run {run} of study {study.id} has no results: it did not complete, or they were removed.")
+    return _read_only(path)
+
+
+def _read_only(path: Path) -> duckdb.DuckDBPyConnection:
     return duckdb.connect(str(path), read_only=True, config={"enable_external_access": False})
 
 

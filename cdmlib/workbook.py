@@ -33,13 +33,13 @@ MAX_LINES, LINE = 14, 12.8  # a row grows to so many lines of text, each so many
 HEAD, SAMPLE = 3, 200  # rows above the data; rows of data that decide the column widths
 CONTENTS, LONG_TEXT = "Contents", "Long text"
 KEYS = ("siteid", "subjid", "visit", "form", "formrow")
-REVIEW = {"review_status": 18, "review_comment": 42, "owner": 14}  # the columns a reviewer fills in, and their widths
-STATUSES = ("Open", "Query raised", "Confirmed correct", "Not an issue", "Resolved")
+REVIEW = {"review_status": 18, "review_comment": 42, "owner": 14, "review_expires": 13}  # the columns a reviewer fills in, and their widths
+STATUSES = ("Open", "Query raised", "Confirmed correct", "Not an issue", "Resolved", "Waived")
 ACTIONS = {"query": "Query to site", "review": "Review", "internal": "Internal"}
 SEVERITIES = ("critical", "major", "minor")
 OUTCOMES = {"findings": "Findings", "error": "ERROR", "not run": "NOT RUN", "clean": "Clean"}
 LABELS = {"formrow": "Row", "message": "Query text", "finding_id": "Finding id"}
-LABELS |= {"review_status": "Status", "review_comment": "Comment", "owner": "Owner"}
+LABELS |= {"review_status": "Status", "review_comment": "Comment", "owner": "Owner", "review_expires": "Waived until"}
 HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 FORMULA = "=+-@'"  # text that begins so would become a formula when edited
 BASE = {"font_name": "Calibri", "font_size": 10, "valign": "top"}
@@ -49,6 +49,9 @@ STYLES = {
     "count": {**CELL, "num_format": "#,##0"},
     "asked": {**CELL, "bg_color": "#FFF4D6"},
     "review": {**CELL, "bg_color": "#EDF6EE", "locked": False},
+    "new": {**CELL, "bold": True, "font_color": "#1E6B32", "bg_color": "#CFEBD4"},
+    "changed": {**CELL, "bg_color": "#FFE98A"},
+    "gone": {**CELL, "font_color": "#8A94A3", "bg_color": "#EEF0F3"},
     "id": {**CELL, "text_wrap": False, "font_size": 7, "font_color": "#8A94A3"},
     "header cell": {**CELL, "bold": True, "bg_color": "#DDE6F0"},
     "header asked": {**CELL, "bold": True, "bg_color": "#FFE2A0"},
@@ -72,6 +75,17 @@ STYLES = {
 }
 
 
+class Marked(str):
+    """Text with a mark of its own: `new`, `changed` (old → new) or `gone`."""
+
+    mark: str
+
+    def __new__(cls, text: str, mark: str) -> Marked:
+        marked = super().__new__(cls, text)
+        marked.mark = mark
+        return marked
+
+
 @dataclass(frozen=True)
 class CheckSheet:
     """One check of the run; with findings it gets a sheet, else only its line and its reason in the contents."""
@@ -84,6 +98,8 @@ class CheckSheet:
     outcome: str  # findings, clean, not run, error
     reason: str = ""
     n: int = 0
+    gone: int = 0  # rows of findings that went since the week before, after those of the n there are
+    new: int = 0
     note: str = ""
     columns: tuple[str, ...] = ()  # earlier reviews, when given under the names of REVIEW, are shown to be gone on with
     highlighted: frozenset[str] = frozenset()  # the columns whose values are in question
@@ -112,6 +128,7 @@ class Workbook:
     run: str
     snapshot: str
     facts: tuple[tuple[str, object], ...] = ()
+    since: ListingSheet | None = None  # what is new, changed or gone since the week before: the sheet after the contents
     checks: tuple[CheckSheet, ...] = ()
     listings: tuple[ListingSheet, ...] = ()
 
@@ -158,10 +175,11 @@ def write(path: Path, book: Workbook) -> list[str]:
         names = {CONTENTS.casefold(), LONG_TEXT.casefold(), "history"}  # Excel keeps History for itself
         pen = _Pen(xl, styles, names, [], f"&L{what}&C&A&RPage &P of &N")
         contents, order = xl.add_worksheet(CONTENTS), tuple(OUTCOMES)
+        since = _pages(pen, book.since) if book.since else []
         checks = sorted(book.checks, key=lambda c: (order.index(c.outcome), SEVERITIES.index(c.severity), -c.n, c.id))
         pages = [_pages(pen, item) if item.outcome == "findings" else [] for item in checks]
         listings = [(item, _pages(pen, item)) for item in book.listings]
-        _contents(pen, contents, book, list(zip(checks, pages, strict=True)), listings)
+        _contents(pen, contents, book, since, list(zip(checks, pages, strict=True)), listings)
         if pen.long:
             _long_text(pen)
         xl.set_properties({"title": _plain(book.title), "created": _created(book.cutoff)})
@@ -279,7 +297,8 @@ def _pages(pen: _Pen, item: CheckSheet | ListingSheet) -> list[_Page]:
     rows = iter(item.rows)
     sample = list(islice(rows, SAMPLE))
     layout, rows, room = _layout(item, sample), chain(sample, rows), MAX_ROWS - HEAD
-    parts = max(1, math.ceil(item.n / room))
+    total = item.n + getattr(item, "gone", 0)
+    parts = max(1, math.ceil(total / room))
     pages, written = [], 0
     for part in range(1, parts + 1):
         sheet = pen.xl.add_worksheet(_name(pen, item.id, part))
@@ -297,8 +316,8 @@ def _pages(pen: _Pen, item: CheckSheet | ListingSheet) -> list[_Page]:
             statuses = f"'{sheet.name}'!{xl_range_abs(HEAD, at, last, at)}"
         pages.append(_Page(sheet.name, statuses, reviewed))
         sheet._opt_close()  # xlsxwriter opens its file again at the end; else each sheet would keep one open
-    if written != item.n or next(rows, None) is not None:
-        raise CdmError(f"{item.id}: {item.n:,} rows were announced, {written:,} or more came. No workbook was written.")
+    if written != total or next(rows, None) is not None:
+        raise CdmError(f"{item.id}: {total:,} rows were announced, {written:,} or more came. No workbook was written.")
     return pages
 
 
@@ -336,25 +355,27 @@ def _rows(pen: _Pen, sheet: Worksheet, item: CheckSheet | ListingSheet, layout: 
     cells = [(column.at, col, *pen.styles[column.style][::2]) for col, column in enumerate(layout)]
     wide = [MAX_TEXT if column.style == "id" else column.width for column in layout]  # an id is never wrapped
     cells = sorted(cells, key=lambda cell: -1 if cell[0] is None else cell[0])
-    given = [(col, form, right, wide[col]) for at, col, form, right in cells if at is not None]
+    fits = [width if width < 24 else width / 1.15 for width in wide]  # characters that surely stand on one line
+    given = [(col, form, right, fits[col]) for at, col, form, right in cells if at is not None]
     empty = [(col, form) for at, col, form, _ in cells if at is None]
     status = item.columns.index("review_status") if "review_status" in item.columns else None
     text, number, blank = sheet.write_string, sheet.write_number, sheet.write_blank
     at, reviewed, unsafe, short = HEAD - 1, 0, FORMULA + "<", MAX_TEXT // 2
     for at, row in enumerate(rows, HEAD):
         lines = 1
-        for (col, form, right, width), value in zip(given, row, strict=True):
+        for (col, form, right, most), value in zip(given, row, strict=True):
             kind = type(value)
             if kind is str and len(value) < short and value.isprintable() and value[:1] not in unsafe:
                 text(at, col, value, form)
-                if len(value) * 1.15 > width:
-                    lines = max(lines, _lines(value, width))
+                if len(value) > most:
+                    lines = max(lines, _lines(value, wide[col]))
             elif value is None:
                 blank(at, col, None, form)
             elif (kind is int or kind is float) and -1e15 < value < 1e15:
                 number(at, col, value, right)
             else:
-                lines = max(lines, _lines(_put(pen, sheet, at, col, value, layout[col].style), width))
+                style = value.mark if kind is Marked else layout[col].style
+                lines = max(lines, _lines(_put(pen, sheet, at, col, value, style), wide[col]))
         for col, form in empty:
             blank(at, col, None, form)
         if lines > 1:
@@ -378,9 +399,9 @@ def _line(pen: _Pen, sheet: Worksheet, row: int, values: Iterable, styles: Itera
         _put(pen, sheet, row, col, value, style)
 
 
-def _contents(pen: _Pen, sheet: Worksheet, book: Workbook, checks: list, listings: list) -> None:
+def _contents(pen: _Pen, sheet: Worksheet, book: Workbook, since: list[_Page], checks: list, listings: list) -> None:
     """The first sheet: what was run on what, how it came out, and the way to every other sheet."""
-    widths, heads = (20, 66, 10, 13, 15, 11, 11, 12, 70), ["header cell"] * 9
+    widths, heads = (20, 66, 10, 13, 15, 11, 9, 11, 12, 70), ["header cell"] * 10
     for col, width in enumerate(widths):
         sheet.set_column(col, col, width)
     sheet.set_row(0, 26)
@@ -391,6 +412,8 @@ def _contents(pen: _Pen, sheet: Worksheet, book: Workbook, checks: list, listing
     for row, (fact, outcome) in enumerate(zip_longest((*run, *book.facts), (None, *OUTCOMES)), 2):
         if fact:
             _line(pen, sheet, row, fact, ("name", "fact"))
+        if row == 2 and since:
+            _link(pen, sheet, row, 7, f"'{since[0].name}'!A1", f"{book.since.title}: {book.since.n:,} findings", "back")
         if row == 2:
             _put(pen, sheet, row, 3, "Outcome", "header cell")
             _put(pen, sheet, row, 4, "Checks", "header cell")
@@ -401,27 +424,27 @@ def _contents(pen: _Pen, sheet: Worksheet, book: Workbook, checks: list, listing
             if n:
                 _link(pen, sheet, row, 5, f"'{CONTENTS}'!A{first}", f"from row {first}", "back")
             first += n
-    titles = ("Check", "Title", "Domain", "Severity", "Action", "Findings", "Reviewed", "Outcome", "Reason")
+    titles = ("Check", "Title", "Domain", "Severity", "Action", "Findings", "New", "Reviewed", "Outcome", "Reason")
     _line(pen, sheet, top, titles, heads)
     for row, (item, pages) in enumerate(checks, top + 1):
         reason = item.reason or (f"on {len(pages)} sheets, to {pages[-1].name}" if len(pages) > 1 else "")
         n, outcome = item.n if pages else None, OUTCOMES[item.outcome]
-        values = (item.id, item.title, item.domain, item.severity, ACTIONS[item.action], n, None, outcome, reason)
-        styles = ("cell", "cell", "cell", item.severity, "cell", "count", "count", item.outcome, "cell")
-        sheet.set_row(row, 2 + LINE * min(max(_lines(reason, widths[8]), _lines(item.title, widths[1])), MAX_LINES))
+        values = (item.id, item.title, item.domain, item.severity, ACTIONS[item.action], n, item.new or None, None, outcome, reason)
+        styles = ("cell", "cell", "cell", item.severity, "cell", "count", "new" if item.new else "count", "count", item.outcome, "cell")
+        sheet.set_row(row, 2 + LINE * min(max(_lines(reason, widths[9]), _lines(item.title, widths[1])), MAX_LINES))
         _line(pen, sheet, row, values, styles)
         if pages:
             _link(pen, sheet, row, 0, f"'{pages[0].name}'!A1", item.id)
             done = f"=COUNTA({','.join(page.statuses for page in pages)})"
-            sheet.write_formula(row, 6, done, pen.styles["count"][2], sum(page.reviewed for page in pages))
+            sheet.write_formula(row, 7, done, pen.styles["count"][2], sum(page.reviewed for page in pages))
     last = top + max(len(checks), 1)
     sheet.autofilter(top, 0, last, len(widths) - 1)
     if listings:
-        _line(pen, sheet, last + 2, ("Listing", "Title", "", "", "", "Rows", "", "Outcome", "Reason"), heads)
+        _line(pen, sheet, last + 2, ("Listing", "Title", "", "", "", "Rows", "", "", "Outcome", "Reason"), heads)
     for row, (item, pages) in enumerate(listings, last + 3):
         n, outcome, reason = (item.n, None, None) if pages else (None, OUTCOMES["not run"], item.note)
-        styles = [*["cell"] * 5, "count", "cell", "cell" if pages else "not run", "cell"]
-        _line(pen, sheet, row, (item.id, item.title, "", "", "", n, "", outcome, reason), styles)
+        styles = [*["cell"] * 5, "count", "cell", "cell", "cell" if pages else "not run", "cell"]
+        _line(pen, sheet, row, (item.id, item.title, "", "", "", n, "", "", outcome, reason), styles)
         if pages:
             _link(pen, sheet, row, 0, f"'{pages[0].name}'!A1", item.id)
     _paper(pen, sheet, top)

@@ -605,6 +605,11 @@ def test_dataset_json_records_of_another_form_are_quarantined(tmp_path, file, wr
     assert all(word in q.reason for word, q in zip(words, dataset.quarantine, strict=True))
 
 
+def test_a_json_number_that_no_float_can_hold_is_kept_as_written(tmp_path):
+    text = json.dumps(JSON).replace("[1,", "[-1e400,")
+    assert one(put(tmp_path, "ae.json", text), "dataset-json")[1] == [("-1e400", "x", 1)]
+
+
 def test_cut_ndjson_is_refused(tmp_path):
     lines = ndjson(JSON | {"records": 3, "rows": [[1, "x"]] * 3}).splitlines(keepends=True)
     assert "declares 3 records but holds 2" in refused(put(tmp_path, "a.ndjson", "".join(lines[:-1])), "dataset-json")

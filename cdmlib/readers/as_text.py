@@ -17,6 +17,7 @@ from cdmlib.readers.dataset import ROW
 
 KEEP = "cdmlib-keep"  # codec error handler: a byte that can't be decoded becomes the character U+DC00 + byte
 FAULT = re.compile("[\0\ud800-\udfff]")  # what no stored text may hold: NUL, and what stands for such bytes
+EMPTY = "column names only, no rows"  # the note of a dataset without rows
 BOMS = {  # byte order mark: (declarations that it fits, codec for what follows); the longer of two alike comes first
     codecs.BOM_UTF32_LE: (("utf-32", "utf-32-le"), "utf-32-le"),
     codecs.BOM_UTF32_BE: (("utf-32", "utf-32-be"), "utf-32-be"),
@@ -46,9 +47,7 @@ def codec(encoding: str, file: str) -> str:
         "".encode(encoding)  # refuses codecs that aren't text, too
         return codecs.lookup(encoding).name
     except (LookupError, ValueError):
-        raise CdmError(
-            f"{file}: {encoding!r} is not an encoding. Declare one such as utf-8, cp1252 or utf-16."
-        ) from None
+        raise CdmError(f"{file}: {encoding!r} is not an encoding. Declare utf-8, cp1252, utf-16 …") from None
 
 
 def opened(path: Path, encoding: str, file: str, notes: list[str]) -> io.TextIOWrapper:
@@ -72,9 +71,6 @@ def opened(path: Path, encoding: str, file: str, notes: list[str]) -> io.TextIOW
         declared = declared_now
         notes.append(f"byte order mark of {fits[0]} at the start left out")
     return io.TextIOWrapper(handle, declared, errors=KEEP, newline="")
-
-
-EMPTY = "column names only, no rows"  # the note of a dataset without rows
 
 
 def visible(text: str) -> str:

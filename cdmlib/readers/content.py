@@ -94,14 +94,11 @@ def column_names(names: list[str], file: str, notes: list[str]) -> tuple[str, ..
         notes.append(f"blanks around column names left out: {shown}")
     unnamed = [str(place) for place, name in enumerate(clean, 1) if not name]
     if unnamed or not clean:
-        raise CdmError(
-            f"{file}: every column must have a name; column {', '.join(unnamed) or '1'} of {len(clean)} has none."
-        )
+        places = f"column {', '.join(unnamed) or '1'} of {len(clean)} has none"
+        raise CdmError(f"{file}: every column must have a name; {places}. Correct the export.")
     if bad := [visible(name) for name in clean if FAULT.search(name)]:
-        perhaps = " (NUL bytes: perhaps utf-16-le)" if any("\0" in name for name in clean) else ""
-        raise CdmError(
-            f"{file}: column names can't be read: {', '.join(bad[:3])}. Declare the encoding it has{perhaps}."
-        )
+        encoding = "encoding it has, perhaps utf-16-le" if any("\0" in name for name in clean) else "encoding it has"
+        raise CdmError(f"{file}: column names can't be read: {', '.join(bad[:3])}. Declare the {encoding}.")
     if twice := [name for name, count in Counter(name.casefold() for name in clean).items() if count > 1]:
         shown = ", ".join("/".join(name for name in clean if name.casefold() == key) for key in twice)
         raise CdmError(f"{file}: column names must differ by more than case; given: {shown}. Correct the export.")

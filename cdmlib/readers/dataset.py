@@ -12,7 +12,7 @@ ROW = "source_row"  # line of a text file (the header is line 1), row of a sheet
 
 @dataclass(frozen=True)
 class Options:
-    """How an extract is written, as the transfer specification (`[sources.…]` of study.toml) declares it; nothing is guessed.
+    """How an extract is written, as its transfer specification (`[sources.…]` of study.toml) declares; no guesses.
 
     encodings: exceptions by dataset name. header_row: the line or sheet row with the column names, from 1.
     missing: texts that mean empty, such as NA; none by default.
@@ -44,9 +44,9 @@ class Quarantined:
 class Dataset:
     """One dataset of an extract: its columns, and its rows as batches of text read on demand.
 
-    `file` is the path inside the extract (`edc/AE.csv`, `pilot.zip/SDTM/ae.xpt`). Batches hold `columns` as nullable strings and
-    `source_row` (int64). `quarantine`, `notes` and `rows` (rows the file
-    holds, counted where they are read) fill while the batches are read and are complete after the last.
+    `file` is the path inside the extract (`edc/AE.csv`, `pilot.zip/SDTM/ae.xpt`). Batches hold `columns` as nullable
+    strings and `source_row` (int64). `quarantine`, `notes` and `rows` (rows the file holds, counted where they are
+    read) fill while the batches are read and are complete after the last.
     """
 
     name: str

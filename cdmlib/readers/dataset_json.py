@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,12 +43,11 @@ def _columns(head: object, file: str, notes: list[str]) -> tuple[tuple[str, ...]
         given = head.get("datasetJSONVersion", "none")
         raise CdmError(f'{file}: "datasetJSONVersion" must be 1.1; given {given}. Ask for Dataset-JSON 1.1.')
     described = head.get("columns") if isinstance(head, dict) else None
-    if not isinstance(described, list) or not all(
+    named = isinstance(described, list) and all(
         isinstance(c, dict) and isinstance(c.get("name"), str) for c in described
-    ):
-        raise CdmError(
-            f'{file}: must be Dataset-JSON 1.1, which has "columns", each with a "name". Ask for the file again.'
-        )
+    )
+    if not named:
+        raise CdmError(f'{file}: must have "columns", each with a "name", as Dataset-JSON 1.1 does. Ask for it again.')
     if not isinstance(head.get("rows", []), list):
         raise CdmError(f'{file}: "rows" must be a list. Ask for the file again.')
     columns = column_names([column["name"] for column in described], file, notes)
@@ -67,10 +67,8 @@ def _batches(dataset: Dataset, rows: list | Iterator, declared: object, options:
         dataset.rows += 1
         values = [_text(value) for value in row] if isinstance(row, list) else [json.dumps(row, ensure_ascii=False)]
         if reason := _reason(row, values, dataset, options):
-            text = visible(json.dumps(row, ensure_ascii=False))
-            dataset.quarantine.append(
-                Quarantined(dataset.name, dataset.file, dataset.rows, f"record {dataset.rows}: {reason}", text)
-            )
+            reason, text = f"record {dataset.rows}: {reason}", visible(json.dumps(row, ensure_ascii=False))
+            dataset.quarantine.append(Quarantined(dataset.name, dataset.file, dataset.rows, reason, text))
             continue
         kept.append(values)
         records.append(dataset.rows)
@@ -81,7 +79,7 @@ def _batches(dataset: Dataset, rows: list | Iterator, declared: object, options:
         dataset.notes.append('no "records" declared, so that a cut file could not be told')
     elif declared != dataset.rows:
         raise CdmError(
-            f"{dataset.file}: declares {declared} records but holds {dataset.rows}: the file is cut. Get it again."
+            f"{dataset.file}: declares {declared} records but holds {dataset.rows}: it is cut. Get it again."
         )
     if kept:
         yield _batch(kept, records, dataset, options)
@@ -123,7 +121,7 @@ def _lines(handle, file: str) -> Iterator[object]:
 
 def _parsed(text: str, line: int, file: str):
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        return json.loads(text, parse_float=_float, parse_constant=_no_constant)
     except RecursionError:
         reason = f"line {line}: brackets are nested too deeply"
     except json.JSONDecodeError as error:
@@ -131,6 +129,11 @@ def _parsed(text: str, line: int, file: str):
     except ValueError as error:
         reason = f"line {line}: {error}"
     raise CdmError(f"{file}: {reason}. It is not valid JSON: the file may be cut; get it again.")
+
+
+def _float(text: str) -> float | str:
+    value = float(text)
+    return text if math.isinf(value) else value  # too large to be held as a number: kept as it is written
 
 
 def _no_constant(name: str) -> float:
