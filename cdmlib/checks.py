@@ -123,7 +123,7 @@ def _insert(check: SqlFile, sql: str, columns: dict[str, str], params: dict[str,
     """One statement that runs the check and writes its findings with message, evidence and a stable id."""
     if "record_key" not in columns:
         raise duckdb.BinderException("the check must select record_key, the key of the record its finding is on")
-    evidence = [name for name in columns if name not in (*KEYS, "record_key", "source", "dataset", "source_row")]
+    evidence = [name for name in columns if name not in (*KEYS, "record_key", "source", "dataset", "source_row", "as_of")]
     looked_up = [key for key in KEYS if key not in columns] if check.domain in there and check.domain != "items" else []
     key = {name: f"f.{name}" if name in columns else f"d.{name}" if name in looked_up else "NULL" for name in KEYS}
     field = "f.field" if "field" in columns else "NULL"

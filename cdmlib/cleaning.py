@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,7 +48,10 @@ def _facts(work: Work) -> tuple[tuple[str, object], ...]:
 def _check_sheet(con: duckdb.DuckDBPyConnection, check: SqlFile, outcome: str, n: int, reason: str, as_of: str) -> workbook.CheckSheet:
     evidence = _evidence(con, check.id) if n else []
     gone, new = con.execute("SELECT count(*) FILTER (gone_on = $2), count(*) FILTER (flag = 'New') FROM findings WHERE check_id = $1", [check.id, as_of]).fetchone()
-    shown = {name for name in check.placeholders if name in evidence}
+    empty = con.execute(f"SELECT {', '.join(f'count(evidence ->> {standard.literal(name)})' for name in evidence) or 1} FROM findings WHERE check_id = $1 AND gone_on IS NULL", [check.id]).fetchone()
+    asked = check.sql.rsplit("WHERE", 1)[-1]  # a value that is missing from every finding is in question when the check asks for it
+    missing = {name for name, filled in zip(evidence, empty, strict=False) if not filled and re.search(rf"\b{name}\b", asked)}
+    shown = {name for name in check.placeholders if name in evidence} | missing
     return workbook.CheckSheet(
         check.id, check.title, check.domain, check.header["severity"], check.header["action"], outcome, reason, n, gone if n else 0, new, check.note,
         ("flag", *KEYS, *evidence, *_AFTER), frozenset(shown), _finding_rows(con, check.id, evidence, as_of) if n else (),

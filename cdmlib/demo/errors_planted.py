@@ -131,7 +131,7 @@ def _single(trial: Trial, kind: Row, rng: Rng, first: int, last: int | None, how
             records.append(replace(record, position=place, history=copy, gone=end, gone_how=how))
             return Planted(kind, len(records) - 1, field, "", wrong[field], first, last, how, also)
         _overlay(trial, index, record.created if _is_new(record, first) else _during(rng, first), end, wrong)
-        if kind["check_id"] == "EX004":  # the windows are counted from the first dose
+        if kind["check_id"] in ("EX004", "EX006"):  # the windows are counted from the first dose
             until = MOMENTS[(last or len(MOMENTS)) - 1]
             also = tuple(("VI001", i, "") for i in trial.of("SV", record.subject) if records[i].created <= until)
         return Planted(kind, index, field, record.right(at).get(field, ""), wrong[field], first, last, how, also)

@@ -133,6 +133,13 @@ def dosed_before_consent(c: Case) -> Row | None:
     return {"EXSTDAT": written(c.subject.consent - days(between(c.rng, 2, 6)))}
 
 
+def dosed_before_randomisation(c: Case) -> Row | None:
+    if c.place or len([values for _, values in c.form if values]) > 1:
+        return None
+    day = c.subject.first_dose - days(between(c.rng, 1, 3))
+    return {"EXSTDAT": written(day)} if day > c.subject.consent else None
+
+
 def visit_out_of_window(c: Case) -> Row | None:
     day, visit = known(c.v["SVSTDAT"]), by("visits", "name")
     folders = {c.subject.visits[folder]: folder for folder in c.subject.visits}

@@ -26,6 +26,8 @@ def read(path: Path, file: str, options: Options) -> list[Dataset]:
     declared = codec(options.encoding_of(name), file)
     encoding = None if declared == "utf-8" else declared
     _, meta = _read(path, file, encoding, metadataonly=True)
+    if meta.number_rows is None or None in meta.column_names:
+        raise CdmError(f"{file}: the SAS dataset is damaged: its columns or records are not described. Get it again.")
     columns = column_names(meta.column_names, file, notes)
     notes.append(
         f"read as {encoding or meta.file_encoding or 'utf-8'}" + ("" if encoding else ", as the file itself declares")
@@ -85,7 +87,14 @@ def _read(path: Path, file: str, encoding: str | None, **how):
         raise CdmError(
             f'{file}: {bad} can\'t be read; declare encodings.{name} = "cp1252" if that is how it was written.'
         ) from None
-    except (pyreadstat.ReadstatError, pyreadstat.PyreadstatError, ValueError, OverflowError, MemoryError) as error:
+    except (
+        pyreadstat.ReadstatError,
+        pyreadstat.PyreadstatError,
+        ValueError,
+        TypeError,
+        ArithmeticError,
+        MemoryError,
+    ) as error:
         raise CdmError(
             f"{file}: the SAS dataset can't be read ({error}). Ask for the file again, or for a transport file."
         ) from None
