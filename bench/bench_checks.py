@@ -37,7 +37,12 @@ def main(study: str) -> None:
     with mart.scratch(study) as work:
         tables.build(work)
         through_the_runner(work)
-        ran = set(row[0] for row in work.con.execute("SELECT check_id FROM check_runs WHERE outcome IN ('findings', 'clean')").fetchall())
+        ran = set(
+            row[0]
+            for row in work.con.execute(
+                "SELECT check_id FROM check_runs WHERE outcome IN ('findings', 'clean')"
+            ).fetchall()
+        )
         there = tables.collected(work.con)
         chosen = [check for check in checks.library(work.study) if check.id in ran]
         pairs = [(by_hand(work, chosen, there), through_the_runner(work)) for _ in range(ROUNDS)]
@@ -45,7 +50,9 @@ def main(study: str) -> None:
     hand, runner = (statistics.median(times) for times in zip(*pairs, strict=True))
     ratio = statistics.median(b / a for a, b in pairs)
     print(f"{study}: {len(chosen)} checks, {rows} findings, DuckDB {duckdb.__version__}")
-    print(f"by hand {hand:.3f} s, through the runner (messages, evidence, outcomes kept) {runner:.3f} s: ratio {ratio:.2f}")
+    print(
+        f"by hand {hand:.3f} s, through the runner (messages, evidence, outcomes kept) {runner:.3f} s: ratio {ratio:.2f}"
+    )
 
 
 if __name__ == "__main__":

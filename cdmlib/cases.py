@@ -57,7 +57,9 @@ def read(check: SqlFile) -> list[CaseTable]:
     """The case tables of a check. Raises CdmError when there are none or when they leave out what each must show."""
     path = path_of(check)
     if not path.exists():
-        raise CdmError(f"{check.path}: has no cases. Write {path.name} beside it with a Markdown table of example rows.")
+        raise CdmError(
+            f"{check.path}: has no cases. Write {path.name} beside it with a Markdown table of example rows."
+        )
     tables, params, block, number = [], {}, [], 0
     for line in [*path.read_text(encoding="utf-8").splitlines(), ""]:
         if line.strip().startswith("|"):
@@ -89,13 +91,17 @@ def _table(path: Path, lines: list[str], offset: int) -> list[Case]:
     if not all(re.fullmatch(r":?-+:?", cell) for cell in rule):
         raise CdmError(f"{path}: the second line of a case table must be |---|---|…")
     if header[-2:] != ["finding", "because"]:
-        raise CdmError(f"{path}: the last two columns of a case table must be finding and because; they are {header[-2:]}.")
+        raise CdmError(
+            f"{path}: the last two columns of a case table must be finding and because; they are {header[-2:]}."
+        )
     places, table = [], None
     for name in header[:-2]:
         prefix, dot, column = name.rpartition(".")
         table = prefix if dot else table
         if table not in standard.tables() or column not in {c.name for c in standard.tables()[table]}:
-            raise CdmError(f"{path}: {name!r} is not a column of a standard table. Write table.column, such as ae.aeterm.")
+            raise CdmError(
+                f"{path}: {name!r} is not a column of a standard table. Write table.column, such as ae.aeterm."
+            )
         places.append((table, column))
     cases = []
     for index, cells in enumerate(body, start=1 + offset):
@@ -116,7 +122,11 @@ def _case(number: int, places: list[tuple[str, str]], cells: list[str]) -> Case:
             rows.setdefault(table, {})[column] = cell
     for table, row in rows.items():
         names = {column.name for column in standard.tables()[table]}
-        for column, default in (("subjid", subject), ("siteid", "01"), ("record_key", subject if table == "subjects" else str(number))):
+        for column, default in (
+            ("subjid", subject),
+            ("siteid", "01"),
+            ("record_key", subject if table == "subjects" else str(number)),
+        ):
             if column in names:
                 row.setdefault(column, default)
     key = next((row["record_key"] for row in rows.values() if "record_key" in row), str(number))
@@ -134,14 +144,34 @@ def run(check: SqlFile, con: duckdb.DuckDBPyConnection) -> list[CaseResult]:
             for case in table.cases:
                 for name, row in case.rows:
                     columns = ", ".join(standard.quote(column) for column in row)
-                    con.execute(f"INSERT INTO {name} ({columns}) VALUES ({', '.join('?' * len(row))})", list(row.values()))
+                    con.execute(
+                        f"INSERT INTO {name} ({columns}) VALUES ({', '.join('?' * len(row))})", list(row.values())
+                    )
             found = con.execute(f"SELECT record_key FROM ({check.sql}\n)", used).fetchall()
         finally:
             con.execute("ROLLBACK")
         keys = {row[0] for row in found}
         for case in table.cases:
             hit = case.key in keys
-            results.append(CaseResult(check.id, case.number, "finding" if case.finding else "none", "finding" if hit else "none", case.because, hit == case.finding))
+            results.append(
+                CaseResult(
+                    check.id,
+                    case.number,
+                    "finding" if case.finding else "none",
+                    "finding" if hit else "none",
+                    case.because,
+                    hit == case.finding,
+                )
+            )
         if stray := keys - {case.key for case in table.cases}:
-            results.append(CaseResult(check.id, 0, "none", "finding", f"a finding on a record that no case has: {sorted(map(str, stray))}", False))
+            results.append(
+                CaseResult(
+                    check.id,
+                    0,
+                    "none",
+                    "finding",
+                    f"a finding on a record that no case has: {sorted(map(str, stray))}",
+                    False,
+                )
+            )
     return results

@@ -43,7 +43,9 @@ def library(study: Study | None = None) -> list[SqlFile]:
     if study:
         own = sqlfile.read_folder(study.folder / "checks", "check")
         if clash := sorted({check.id for check in checks} & {check.id for check in own}):
-            raise CdmError(f"{study.folder / 'checks'}: the ids {', '.join(clash)} belong to the library. Give the study's checks ids of their own.")
+            raise CdmError(
+                f"{study.folder / 'checks'}: the ids {', '.join(clash)} belong to the library. Give the study's checks ids of their own."
+            )
         checks += own
     return sorted(checks, key=lambda check: check.id)
 
@@ -56,24 +58,40 @@ def run(work: Work, only: Sequence[str] = ()) -> pd.DataFrame:
     checks = library(work.study)
     _refuse_unknown(work.study, checks)
     if unknown := set(only) - {check.id for check in checks}:
-        raise CdmError(f"There is no check {', '.join(sorted(unknown))}; ids run from {checks[0].id} to {checks[-1].id}.")
+        raise CdmError(
+            f"There is no check {', '.join(sorted(unknown))}; ids run from {checks[0].id} to {checks[-1].id}."
+        )
     con = work.con
     con.execute(f"CREATE TABLE findings ({FINDINGS})")
     con.execute(f"CREATE TABLE check_runs ({CHECK_RUNS})")
     there = tables.collected(con)
     for check in [check for check in checks if not only or check.id in only]:
         done = run_one(con, check, work.study, work.as_of, there)
-        row = [done.check_id, check.title, check.domain, check.header["severity"], check.header["action"], done.outcome, done.n_findings, done.reason, done.seconds]
+        row = [
+            done.check_id,
+            check.title,
+            check.domain,
+            check.header["severity"],
+            check.header["action"],
+            done.outcome,
+            done.n_findings,
+            done.reason,
+            done.seconds,
+        ]
         con.execute("INSERT INTO check_runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
     con.execute(  # a check that finds one record twice: its second finding gets an id of its own
         """UPDATE findings SET finding_id = left(md5(findings.finding_id || '|' || n.number), 16)
            FROM (SELECT rowid AS id, row_number() OVER (PARTITION BY finding_id ORDER BY message, CAST(evidence AS VARCHAR)) AS number FROM findings) n
            WHERE n.id = findings.rowid AND n.number > 1"""
     )
-    return con.execute("SELECT check_id, title, domain, severity, action, outcome, n_findings, reason FROM check_runs ORDER BY check_id").df()
+    return con.execute(
+        "SELECT check_id, title, domain, severity, action, outcome, n_findings, reason FROM check_runs ORDER BY check_id"
+    ).df()
 
 
-def run_one(con: duckdb.DuckDBPyConnection, check: SqlFile, study: Study, as_of: str, there: dict[str, tuple[str, ...]]) -> Outcome:
+def run_one(
+    con: duckdb.DuckDBPyConnection, check: SqlFile, study: Study, as_of: str, there: dict[str, tuple[str, ...]]
+) -> Outcome:
     """Run one check into the table findings of `con`; `there` says which tables and columns the study collects."""
     started = time.perf_counter()
 
@@ -100,7 +118,9 @@ def used_params(sql: str, params: dict[str, float | str]) -> dict[str, float | s
     return {name: value for name, value in params.items() if re.search(rf"\${name}\b", sql)}
 
 
-def not_collected(con: duckdb.DuckDBPyConnection, file: SqlFile, there: dict[str, tuple[str, ...]], error: str = "") -> str:
+def not_collected(
+    con: duckdb.DuckDBPyConnection, file: SqlFile, there: dict[str, tuple[str, ...]], error: str = ""
+) -> str:
     """Which tables and columns a SELECT needs that the study does not collect, in words; empty when it can run.
 
     error: what DuckDB said of it, which settles a column that one of its tables has and another has not.
@@ -119,11 +139,15 @@ def not_collected(con: duckdb.DuckDBPyConnection, file: SqlFile, there: dict[str
     return "; ".join(reasons)
 
 
-def _insert(check: SqlFile, sql: str, columns: dict[str, str], params: dict[str, float | str], there: dict[str, tuple[str, ...]]) -> str:
+def _insert(
+    check: SqlFile, sql: str, columns: dict[str, str], params: dict[str, float | str], there: dict[str, tuple[str, ...]]
+) -> str:
     """One statement that runs the check and writes its findings with message, evidence and a stable id."""
     if "record_key" not in columns:
         raise duckdb.BinderException("the check must select record_key, the key of the record its finding is on")
-    evidence = [name for name in columns if name not in (*KEYS, "record_key", "source", "dataset", "source_row", "as_of")]
+    evidence = [
+        name for name in columns if name not in (*KEYS, "record_key", "source", "dataset", "source_row", "as_of")
+    ]
     looked_up = [key for key in KEYS if key not in columns] if check.domain in there and check.domain != "items" else []
     key = {name: f"f.{name}" if name in columns else f"d.{name}" if name in looked_up else "NULL" for name in KEYS}
     field = "f.field" if "field" in columns else "NULL"
@@ -142,8 +166,15 @@ def _insert(check: SqlFile, sql: str, columns: dict[str, str], params: dict[str,
         end = place.end()
     pieces.append(literal(check.message[end:]))
     packed = ", ".join(f"{quote(name)} := {_shown(f'f.{quote(name)}', columns[name])}" for name in evidence)
-    join = f"LEFT JOIN (SELECT record_key, {', '.join(looked_up)} FROM main.{check.domain}) d ON d.record_key = f.record_key" if looked_up else ""
-    texts = ", ".join(literal(text) for text in (check.id, check.title, check.header["severity"], check.header["action"], check.domain))
+    join = (
+        f"LEFT JOIN (SELECT record_key, {', '.join(looked_up)} FROM main.{check.domain}) d ON d.record_key = f.record_key"
+        if looked_up
+        else ""
+    )
+    texts = ", ".join(
+        literal(text)
+        for text in (check.id, check.title, check.header["severity"], check.header["action"], check.domain)
+    )
     return f"""INSERT INTO findings
         SELECT left(md5(concat_ws('|', {literal(check.id)}, f.record_key, {field})), 16), {texts}, {", ".join(key.values())},
                f.record_key, {field}, {" || ".join(pieces)}, {f"to_json(struct_pack({packed}))" if packed else "'{}'"}
@@ -166,7 +197,11 @@ def _refuse_unknown(study: Study, checks: list[SqlFile]) -> None:
             problems.append(f"parameters.{id_}: there is no check {id_}")
             continue
         known = by_id[id_].params
-        problems += [f"parameters.{id_}.{name}: {id_} has {', '.join(known) or 'no parameters'}" for name in params if name not in known]
+        problems += [
+            f"parameters.{id_}.{name}: {id_} has {', '.join(known) or 'no parameters'}"
+            for name in params
+            if name not in known
+        ]
     if problems:
         raise CdmError(listed(problems, f"{study.folder / 'study.toml'}:"))
 
@@ -207,9 +242,13 @@ def new(check_id: str, title: str, domain: str, folder: Path) -> Path:
     Raises CdmError for an id that is taken or badly formed and for a domain that is not a standard table.
     """
     if not re.fullmatch(r"[A-Z]{2,4}\d{3}", check_id):
-        raise CdmError(f"{check_id!r} can't be a check id: it must be two to four capitals and three figures, such as AE101.")
+        raise CdmError(
+            f"{check_id!r} can't be a check id: it must be two to four capitals and three figures, such as AE101."
+        )
     if domain not in standard.tables() or domain in standard.SUPPORT[1:]:
-        raise CdmError(f"{domain!r} is not a standard table; there are {', '.join(standard.domains() + standard.DERIVED)}.")
+        raise CdmError(
+            f"{domain!r} is not a standard table; there are {', '.join(standard.domains() + standard.DERIVED)}."
+        )
     slug = re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_")
     path = folder / domain / f"{check_id}_{slug}.sql"
     taken = [check.path for check in (*library(), *sqlfile.read_folder(folder, "check")) if check.id == check_id]

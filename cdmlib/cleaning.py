@@ -15,7 +15,15 @@ from cdmlib.sqlfile import SqlFile
 
 KEYS = checks.KEYS
 SEVERITIES = sqlfile.VALUES["severity"]
-MARKS = {"New": "new", "Reappeared": "new", "Changed": "changed", "Review outdated": "changed", "Not checked": "changed", "Resolved": "gone", "Deleted": "gone"}
+MARKS = {
+    "New": "new",
+    "Reappeared": "new",
+    "Changed": "changed",
+    "Review outdated": "changed",
+    "Not checked": "changed",
+    "Resolved": "gone",
+    "Deleted": "gone",
+}
 _AFTER = ("message", *workbook.REVIEW, "finding_id")  # what follows the evidence on a check's sheet
 _ORDER = "coalesce(list_position(['New', 'Reappeared', 'Changed', 'Review outdated', 'Not checked', '', 'Resolved', 'Deleted'], flag), 99)"
 
@@ -25,9 +33,23 @@ def write(work: Work) -> Path:
     path = work.folder / f"cleaning_{work.study.id}_{work.as_of}.xlsx"
     by_id = {check.id: check for check in checks.library(work.study)}
     runs = work.con.execute("SELECT check_id, outcome, n_findings, reason FROM check_runs ORDER BY check_id").fetchall()
-    sheets = tuple(_check_sheet(work.con, by_id[id_], outcome, n, reason, work.as_of) for id_, outcome, n, reason in runs)
-    listings = tuple(_listing_sheet(work, listing) for listing in sqlfile.read_folder(standard.SQL / "listings", "listing"))
-    book = workbook.Workbook(work.study.id, work.study.study.title, work.as_of, work.run, work.snapshot.id, _facts(work), _since_sheet(work.con, work.as_of), sheets, listings)
+    sheets = tuple(
+        _check_sheet(work.con, by_id[id_], outcome, n, reason, work.as_of) for id_, outcome, n, reason in runs
+    )
+    listings = tuple(
+        _listing_sheet(work, listing) for listing in sqlfile.read_folder(standard.SQL / "listings", "listing")
+    )
+    book = workbook.Workbook(
+        work.study.id,
+        work.study.study.title,
+        work.as_of,
+        work.run,
+        work.snapshot.id,
+        _facts(work),
+        _since_sheet(work.con, work.as_of),
+        sheets,
+        listings,
+    )
     workbook.write(path, book)
     note(work.study, work.run, workbook=path.name)
     return path
@@ -35,7 +57,9 @@ def write(work: Work) -> Path:
 
 def _facts(work: Work) -> tuple[tuple[str, object], ...]:
     datasets = work.snapshot.datasets
-    severities = dict(work.con.execute("SELECT severity, count(*) FROM findings WHERE gone_on IS NULL GROUP BY severity").fetchall())
+    severities = dict(
+        work.con.execute("SELECT severity, count(*) FROM findings WHERE gone_on IS NULL GROUP BY severity").fetchall()
+    )
     return (
         ("Subjects", work.con.execute("SELECT count(*) FROM subjects").fetchone()[0]),
         ("Datasets", len(datasets)),
@@ -45,12 +69,26 @@ def _facts(work: Work) -> tuple[tuple[str, object], ...]:
     )
 
 
-def _check_sheet(con: duckdb.DuckDBPyConnection, check: SqlFile, outcome: str, n: int, reason: str, as_of: str) -> workbook.CheckSheet:
+def _check_sheet(
+    con: duckdb.DuckDBPyConnection, check: SqlFile, outcome: str, n: int, reason: str, as_of: str
+) -> workbook.CheckSheet:
     evidence = _evidence(con, check.id) if n else []
-    gone, new = con.execute("SELECT count(*) FILTER (gone_on = $2), count(*) FILTER (flag = 'New') FROM findings WHERE check_id = $1", [check.id, as_of]).fetchone()
-    empty = con.execute(f"SELECT {', '.join(f'count(evidence ->> {standard.literal(name)})' for name in evidence) or 1} FROM findings WHERE check_id = $1 AND gone_on IS NULL", [check.id]).fetchone()
-    asked = check.sql.rsplit("WHERE", 1)[-1]  # a value that is missing from every finding is in question when the check asks for it
-    missing = {name for name, filled in zip(evidence, empty, strict=False) if not filled and re.search(rf"\b{name}\b", asked)}
+    gone, new = con.execute(
+        "SELECT count(*) FILTER (gone_on = $2), count(*) FILTER (flag = 'New') FROM findings WHERE check_id = $1",
+        [check.id, as_of],
+    ).fetchone()
+    filled = con.execute(
+        "SELECT DISTINCT unnest(json_keys(evidence)) AS name, unnest(evidence ->> '$.*') AS v FROM findings WHERE check_id = $1 AND gone_on IS NULL",
+        [check.id],
+    ).fetchall()
+    asked = check.sql.rsplit("WHERE", 1)[
+        -1
+    ]  # a value that is missing from every finding is in question when the check asks for it
+    missing = {
+        name
+        for name in evidence
+        if not any(value is not None for key, value in filled if key == name) and re.search(rf"\b{name}\b", asked)
+    }
     shown = {name for name in check.placeholders if name in evidence} | missing
     return workbook.CheckSheet(
         check.id, check.title, check.domain, check.header["severity"], check.header["action"], outcome, reason, n, gone if n else 0, new, check.note,
@@ -62,7 +100,7 @@ def _since_sheet(con: duckdb.DuckDBPyConnection, as_of: str) -> workbook.Listing
     """What a reader looks at first: every finding that is new, changed, back or gone since the week before, or whose review is outdated."""
     where = "flag IN ('New', 'Reappeared', 'Changed', 'Review outdated', 'Not checked') OR gone_on = $as_of"
     n = con.execute(f"SELECT count(*) FROM findings WHERE {where}", {"as_of": as_of}).fetchone()[0]
-    columns = ("flag", "check_id", "severity", "action", *KEYS, "message", "because", "review_status", "review_comment", "owner", "finding_id")
+    columns = ("flag", "check_id", "severity", "action", *KEYS, "message", "because", "finding_id")
     sql = f"""SELECT {", ".join(columns)}, evidence, evidence_before FROM findings WHERE {where}
               ORDER BY {_ORDER}, CASE severity WHEN 'critical' THEN 1 WHEN 'major' THEN 2 ELSE 3 END, check_id, siteid, subjid, finding_id"""
     because = columns.index("because")
@@ -73,12 +111,25 @@ def _since_sheet(con: duckdb.DuckDBPyConnection, as_of: str) -> workbook.Listing
                 values[because] = "; ".join(f"{standard.label('', name)}: {text}" for name, text in changes.items())
             yield (_flag(values[0]), *values[1:])
 
-    return workbook.ListingSheet("Since last week", "Since last week", "New first, then back again, changed, reviews outdated by a change, and what is gone.", columns, n, rows())
+    return workbook.ListingSheet(
+        "Since last week",
+        "Since last week",
+        "New first, then back again, changed, reviews outdated by a change, and what is gone.",
+        columns,
+        n,
+        rows(),
+    )
 
 
 def _evidence(con: duckdb.DuckDBPyConnection, check_id: str) -> list[str]:
     """The evidence columns of a check, in the order its SELECT gave them."""
-    return list(json.loads(con.execute("SELECT evidence FROM findings WHERE check_id = ? AND gone_on IS NULL LIMIT 1", [check_id]).fetchone()[0]))
+    return list(
+        json.loads(
+            con.execute(
+                "SELECT evidence FROM findings WHERE check_id = ? AND gone_on IS NULL LIMIT 1", [check_id]
+            ).fetchone()[0]
+        )
+    )
 
 
 def _finding_rows(con: duckdb.DuckDBPyConnection, check_id: str, evidence: list[str], as_of: str) -> Iterator[tuple]:
@@ -92,7 +143,10 @@ def _finding_rows(con: duckdb.DuckDBPyConnection, check_id: str, evidence: list[
         cells = [workbook.Marked(changes[name], "changed") if name in changes else given.get(name) for name in evidence]
         row = [*values[:keys], *cells, *values[keys:]]
         if values[0] in ("Resolved", "Deleted"):
-            row = [*(workbook.Marked(str(value), "gone") if value is not None else None for value in row[:-own]), *row[-own:]]
+            row = [
+                *(workbook.Marked(str(value), "gone") if value is not None else None for value in row[:-own]),
+                *row[-own:],
+            ]
         else:
             row[0] = _flag(row[0])
         yield tuple(row)
@@ -107,7 +161,11 @@ def _changes(now: str, before: str | None) -> dict[str, str]:
     if before is None:
         return {}
     new, old = json.loads(now), json.loads(before)
-    return {name: f"{old.get(name) or '(blank)'} → {value or '(blank)'}" for name, value in new.items() if old.get(name) != value}
+    return {
+        name: f"{old.get(name) or '(blank)'} → {value or '(blank)'}"
+        for name, value in new.items()
+        if old.get(name) != value
+    }
 
 
 def _listing_sheet(work: Work, listing: SqlFile) -> workbook.ListingSheet:

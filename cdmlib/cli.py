@@ -43,7 +43,12 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--seed", default=20240304, show_default=True, help="Seed of the random numbers; the same seed makes the same study.")
+@click.option(
+    "--seed",
+    default=20240304,
+    show_default=True,
+    help="Seed of the random numbers; the same seed makes the same study.",
+)
 @click.option("--again", is_flag=True, help="Remove the study that is there, with its runs, and make it anew.")
 @click.option("--weeks", is_flag=True, help="Also run the four weeks, one after the other.")
 @click.option("--score", is_flag=True, help="Compare the findings of the last run with the answer key.")
@@ -56,10 +61,15 @@ def demo(seed: int, again: bool, weeks: bool, score: bool) -> None:
     if again:
         shutil.rmtree(folder, ignore_errors=True)
     if folder.exists():
-        out.print(f"The synthetic study is already in {folder} and is left as it is; --again makes it anew.", markup=False)
+        out.print(
+            f"The synthetic study is already in {folder} and is left as it is; --again makes it anew.", markup=False
+        )
     else:
         demonstration.create(folder, seed)
-        out.print(f"The synthetic study is in {folder}; its planted errors are listed in {folder / 'answer_key.csv'}.", markup=False)
+        out.print(
+            f"The synthetic study is in {folder}; its planted errors are listed in {folder / 'answer_key.csv'}.",
+            markup=False,
+        )
     if weeks:
         for extract in sorted(path.name for path in (folder / "incoming").iterdir()):
             _weekly("demo", extract, "")
@@ -69,7 +79,13 @@ def demo(seed: int, again: bool, weeks: bool, score: bool) -> None:
 
 @main.command()
 @click.argument("study")
-@click.option("--from", "path", required=True, type=click.Path(exists=True, path_type=Path), help="A folder, zip or file with an extract.")
+@click.option(
+    "--from",
+    "path",
+    required=True,
+    type=click.Path(exists=True, path_type=Path),
+    help="A folder, zip or file with an extract.",
+)
 @click.option("--cutoff", help="Cut-off date of the extract (YYYY-MM-DD); today when not given.")
 @click.option("--title", default="", help="Title of the study, shown on every workbook.")
 def new(study: str, path: Path, cutoff: str | None, title: str) -> None:
@@ -107,6 +123,60 @@ def weekly(study: str, cutoff: str, confirm: str) -> None:
     _weekly(study, cutoff, confirm)
 
 
+@main.group()
+def review() -> None:
+    """What reviewers entered in a cleaning workbook."""
+
+
+@review.command("import")
+@click.argument("study")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def review_import(study: str, file: Path) -> None:
+    """Take the reviewer columns of FILE, a cleaning workbook of STUDY, back into the journal."""
+    from cdmlib import review as reviews
+    from cdmlib import study as studies
+
+    done = reviews.take_in(studies.load(study), file)
+    out.print(done.said, markup=False)
+    for c in done.conflicts:
+        out.print(
+            f"  conflict: finding {c.finding_id}, {c.field}: the workbook had {c.was!r} and says {c.given!r}; {c.by} entered {c.stands!r} meanwhile, which stands",
+            markup=False,
+        )
+    if done.conflicts:
+        sys.exit(1)
+
+
+@main.group()
+def journal() -> None:
+    """The append-only record of what people decided."""
+
+
+@journal.command()
+@click.argument("study")
+def verify(study: str) -> None:
+    """Check the hash chain of STUDY's journal against itself and against the heads that the runs recorded."""
+    from cdmlib import journal as journals
+    from cdmlib import study as studies
+
+    result = journals.verify(studies.load(study))
+    for line in (result.said, *result.warnings):
+        out.print(line, markup=False)
+    if not result.ok:
+        sys.exit(1)
+
+
+@journal.command()
+@click.argument("study")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def export(study: str, file: Path) -> None:
+    """Write STUDY's journal, whole, to FILE (.csv or .jsonl)."""
+    from cdmlib import journal as journals
+    from cdmlib import study as studies
+
+    out.print(f"{journals.export(studies.load(study), file)} entries written to {file}", markup=False)
+
+
 @main.command()
 @click.argument("study")
 @click.option("--cutoff", default="", help="Use the newest snapshot up to this date; the newest of all when not given.")
@@ -120,10 +190,18 @@ def check(study: str, cutoff: str, only: tuple[str, ...]) -> None:
         ran = checks.run(work, only)
         table = _table("check", "outcome", "findings", "title", "reason")
         for row in ran.itertuples():
-            table.add_row(row.check_id, _outcome(row.outcome), str(row.n_findings) if row.n_findings else "", row.title, row.reason)
+            table.add_row(
+                row.check_id,
+                _outcome(row.outcome),
+                str(row.n_findings) if row.n_findings else "",
+                row.title,
+                row.reason,
+            )
         out.print(table)
         if only:
-            for site, subject, visit, message in work.con.execute("SELECT siteid, subjid, visit, message FROM findings ORDER BY ALL LIMIT 20").fetchall():
+            for site, subject, visit, message in work.con.execute(
+                "SELECT siteid, subjid, visit, message FROM findings ORDER BY ALL LIMIT 20"
+            ).fetchall():
                 out.print(f"  {site or '-'} {subject or '-'} {visit or '-'}: {message}", markup=False)
     if (ran.outcome == "error").any():
         raise CdmError("At least one check ended in an error.")
@@ -131,7 +209,12 @@ def check(study: str, cutoff: str, only: tuple[str, ...]) -> None:
 
 @main.command()
 @click.argument("study", required=False)
-@click.option("--out", "folder", type=click.Path(path_type=Path), help="Folder for the evidence; docs/validation or the study's folder when not given.")
+@click.option(
+    "--out",
+    "folder",
+    type=click.Path(path_type=Path),
+    help="Folder for the evidence; docs/validation or the study's folder when not given.",
+)
 def uat(study: str | None, folder: Path | None) -> None:
     """Run every case of every check (library, and STUDY's own) and write the evidence as HTML and CSV."""
     from cdmlib import evidence
@@ -140,7 +223,10 @@ def uat(study: str | None, folder: Path | None) -> None:
     opened = studies.load(study) if study else None
     folder = folder or (opened.folder / "validation" if opened else Path("docs") / "validation")
     done = evidence.write(opened, folder)
-    out.print(f"{done.checks} checks, {done.cases} cases: {done.passed} passed, {done.failed} failed. Evidence: {folder / 'uat.html'}, {folder / 'uat.csv'}", markup=False)
+    out.print(
+        f"{done.checks} checks, {done.cases} cases: {done.passed} passed, {done.failed} failed. Evidence: {folder / 'uat.html'}, {folder / 'uat.csv'}",
+        markup=False,
+    )
     for line in done.failures:
         out.print(f"  {line}", markup=False)
     if done.failures:
@@ -159,7 +245,10 @@ def new_check(check_id: str, title: str, domain: str, study: str | None) -> None
 
     folder = studies.load(study).folder / "checks" if study else standard.SQL / "checks"
     path = checks.new(check_id, title, domain, folder)
-    out.print(f"{path}\n{path.with_suffix('.md')}\nWrite the SELECT and the cases, then: cdm uat{' ' + study if study else ''}", markup=False)
+    out.print(
+        f"{path}\n{path.with_suffix('.md')}\nWrite the SELECT and the cases, then: cdm uat{' ' + study if study else ''}",
+        markup=False,
+    )
 
 
 @main.command()
@@ -209,7 +298,10 @@ def _weekly(study: str, cutoff: str, confirm: str) -> None:
     _print_load(next(s for s in snapshot.list_all(opened) if s.id == stored))
     counts = dict(con.execute("SELECT outcome, count(*) FROM check_runs GROUP BY outcome").fetchall())
     findings = con.execute("SELECT count(*) FROM findings WHERE gone_on IS NULL").fetchone()[0]
-    out.print(f"{findings} findings. Checks: " + ", ".join(f"{counts.get(name, 0)} {_outcome(name)}" for name in ("findings", "clean", "not run", "error")))
+    out.print(
+        f"{findings} findings. Checks: "
+        + ", ".join(f"{counts.get(name, 0)} {_outcome(name)}" for name in ("findings", "clean", "not run", "error"))
+    )
     for label, made in (("workbook", week.workbook), ("notebooks", week.notebooks[0].parent), ("results", week.mart)):
         out.print(f"  {label:<10} {made}", markup=False)
     out.print(f"{time.perf_counter() - started:5.1f} s  done", markup=False)
@@ -227,7 +319,13 @@ def _score() -> None:
     score = demonstration.score(found, demonstration.read_answer_key(opened.folder), as_of)
     table = _table("kind of planted error", "check", "planted", "found", "recall")
     for row in score.kinds:
-        table.add_row(row.kind, row.check_id or "(none aims at it)", str(row.planted), str(row.found), f"{row.found / row.planted:.2f}")
+        table.add_row(
+            row.kind,
+            row.check_id or "(none aims at it)",
+            str(row.planted),
+            str(row.found),
+            f"{row.found / row.planted:.2f}",
+        )
     out.print(table)
     out.print(score.said, markup=False)
 
@@ -244,17 +342,42 @@ def _print_load(snapshot: object) -> None:
     table = _table("source", "dataset", "rows in file", "stored", "quarantined", "subjects", "notes")
     report = snapshots.load_report(snapshot)
     for row in report.itertuples():
-        table.add_row(row.source, row.dataset, str(row.rows_in_file), str(row.rows_stored), str(row.rows_quarantined), str(row.subjects), row.notes)
+        table.add_row(
+            row.source,
+            row.dataset,
+            str(row.rows_in_file),
+            str(row.rows_stored),
+            str(row.rows_quarantined),
+            str(row.subjects),
+            row.notes,
+        )
     out.print(table)
     lost = int((report.rows_in_file - report.rows_stored - report.rows_quarantined).sum())
-    out.print(f"{len(report)} datasets, {report.rows_in_file.sum()} rows in the files, {report.rows_stored.sum()} stored, {report.rows_quarantined.sum()} quarantined, {lost} lost", markup=False)
+    out.print(
+        f"{len(report)} datasets, {report.rows_in_file.sum()} rows in the files, {report.rows_stored.sum()} stored, {report.rows_quarantined.sum()} quarantined, {lost} lost",
+        markup=False,
+    )
 
 
 def _table(*columns: str) -> Table:
     table = Table(box=box.SIMPLE, pad_edge=False)
     for column in columns:
-        number = column in ("findings", "rows in file", "stored", "quarantined", "subjects", "planted", "found", "recall")
-        table.add_column(column, overflow="fold", justify="right" if number else "left", no_wrap=column in ("check", "dataset", "outcome"))
+        number = column in (
+            "findings",
+            "rows in file",
+            "stored",
+            "quarantined",
+            "subjects",
+            "planted",
+            "found",
+            "recall",
+        )
+        table.add_column(
+            column,
+            overflow="fold",
+            justify="right" if number else "left",
+            no_wrap=column in ("check", "dataset", "outcome"),
+        )
     return table
 
 

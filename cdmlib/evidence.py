@@ -35,13 +35,19 @@ def write(study: Study | None, folder: Path) -> Evidence:
     folder.mkdir(parents=True, exist_ok=True)
     results = [result for _, results, _ in ran for result in results]
     failures = [f"{check.id}: cases could not be run: {reason}" for check, _, reason in ran if reason]
-    failures += [f"{r.check_id} case {r.number}: expected {r.expected}, got {r.got} ({r.because})" for r in results if not r.passed]
+    failures += [
+        f"{r.check_id} case {r.number}: expected {r.expected}, got {r.got} ({r.because})"
+        for r in results
+        if not r.passed
+    ]
     passed = sum(result.passed for result in results)
     done = Evidence(len(ran), len(results), passed, len(results) - passed, tuple(failures))
     with (folder / "uat.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["check_id", "case", "expected", "got", "result", "because"])
-        writer.writerows([r.check_id, r.number, r.expected, r.got, "passed" if r.passed else "FAILED", r.because] for r in results)
+        writer.writerows(
+            [r.check_id, r.number, r.expected, r.got, "passed" if r.passed else "FAILED", r.because] for r in results
+        )
         writer.writerows([check.id, "", "", "", "NOT RUN", reason] for check, _, reason in ran if reason)
     replace(folder / "uat.html", _page(study, done, ran))
     return done
@@ -55,7 +61,9 @@ def _page(study: Study | None, done: Evidence, ran: list) -> str:
         f"<p>cdmlib {__version__}, DuckDB {duckdb.__version__}. {done.checks} checks, {done.cases} cases: {done.passed} passed, {done.failed} failed.</p>",
     ]
     for check, results, reason in ran:
-        parts.append(f"<h2>{check.id} {html.escape(check.title)}</h2><p>{html.escape(check.note)}</p><pre>{html.escape(check.sql)}</pre>")
+        parts.append(
+            f"<h2>{check.id} {html.escape(check.title)}</h2><p>{html.escape(check.note)}</p><pre>{html.escape(check.sql)}</pre>"
+        )
         if reason:
             parts.append(f"<p class='failed'>Cases not run: {html.escape(reason)}</p>")
             continue
@@ -64,5 +72,7 @@ def _page(study: Study | None, done: Evidence, ran: list) -> str:
             f"<td>{'passed' if r.passed else 'FAILED'}</td></tr>"
             for r in results
         )
-        parts.append(f"<table><tr><th>Case</th><th>Because</th><th>Expected</th><th>Got</th><th>Result</th></tr>{rows}</table>")
+        parts.append(
+            f"<table><tr><th>Case</th><th>Because</th><th>Expected</th><th>Got</th><th>Result</th></tr>{rows}</table>"
+        )
     return "\n".join(parts) + "\n"

@@ -73,7 +73,11 @@ def _carry_forward(work: Work) -> None:
                evidence_before = CASE WHEN CAST(b.evidence AS VARCHAR) IS DISTINCT FROM CAST(findings.evidence AS VARCHAR) THEN b.evidence END
             FROM week_before.findings b WHERE b.finding_id = findings.finding_id"""
     )
-    alive = " UNION ALL ".join(f"SELECT record_key FROM {name}" for name in tables.collected(con) if name in standard.domains() + standard.DERIVED)
+    alive = " UNION ALL ".join(
+        f"SELECT record_key FROM {name}"
+        for name in tables.collected(con)
+        if name in standard.domains() + standard.DERIVED
+    )
     kept = [row[0] for row in con.execute("DESCRIBE findings").fetchall()]
     there = {row[0] for row in con.execute("DESCRIBE week_before.findings").fetchall()}
     gone = f"b.status IN {GONE}"
@@ -102,10 +106,17 @@ def _say_why_gone(work: Work) -> None:
     marked = [d for d in work.snapshot.datasets if {"RECORDID", "RECORDACTIVE"} <= {c.upper() for c in d.columns}]
     earlier = con.execute(f"SELECT snapshot FROM {before}.runs").fetchone()[0]
     old = next((s for s in snapshot.list_all(work.study) if s.id == earlier), None)
-    deleted = con.execute("SELECT count(*) FROM findings WHERE status = 'deleted' AND gone_on = ?", [work.as_of]).fetchone()[0]
+    deleted = con.execute(
+        "SELECT count(*) FROM findings WHERE status = 'deleted' AND gone_on = ?", [work.as_of]
+    ).fetchone()[0]
     if not (old and marked and deleted):
         return
-    there = {row[0] for row in con.execute(f"SELECT table_name FROM information_schema.tables WHERE table_catalog = '{before}'").fetchall()}
+    there = {
+        row[0]
+        for row in con.execute(
+            f"SELECT table_name FROM information_schema.tables WHERE table_catalog = '{before}'"
+        ).fetchall()
+    }
     for domain in sorted(there & set(standard.domains())):
         for dataset in marked:
             then = next((d for d in old.datasets if (d.source, d.name) == (dataset.source, dataset.name)), None)
@@ -128,7 +139,9 @@ def _join_reviews(work: Work) -> None:
     for (subject, field), entry in journal.state(work.study, "review").items():
         entries.setdefault(subject, {})[field] = entry
     con = work.con
-    con.execute("CREATE TEMP TABLE reviews (finding_id VARCHAR, status VARCHAR, comment VARCHAR, owner VARCHAR, expires VARCHAR, evidence VARCHAR, reviewer VARCHAR, reviewed_on VARCHAR)")
+    con.execute(
+        "CREATE TEMP TABLE reviews (finding_id VARCHAR, status VARCHAR, comment VARCHAR, owner VARCHAR, expires VARCHAR, evidence VARCHAR, reviewer VARCHAR, reviewed_on VARCHAR)"
+    )
     rows = []
     for finding_id, fields in sorted(entries.items()):
         last = max(fields.values(), key=lambda entry: entry.seq)
@@ -148,4 +161,3 @@ def _join_reviews(work: Work) -> None:
     )
     con.execute("DROP TABLE reviews")
     con.execute("UPDATE findings SET review_outdated = false WHERE review_outdated IS NULL")
-

@@ -345,7 +345,7 @@ def _broken(entry: Entry, before: Entry | None, seen: dict[str, int]) -> tuple[i
 
 
 def _by(recorded: tuple) -> str:
-    return recorded[2] if len(recorded) > 2 else "A recorded head"
+    return recorded[2] if len(recorded) > 2 else "A head kept elsewhere"
 
 
 def _hash(values: dict) -> str:

@@ -44,9 +44,20 @@ def new_run(study: Study, cutoff: str) -> str:
         run = f"{cutoff}-{number:03d}"
         with suppress(FileExistsError):
             (study.folder / "runs" / run).mkdir()
-            note(study, run, status="running", cutoff=cutoff, started_at=_now(), by=getpass.getuser(), python=platform.python_version(), parts={part: version(part) for part in PARTS})
+            note(
+                study,
+                run,
+                status="running",
+                cutoff=cutoff,
+                started_at=_now(),
+                by=getpass.getuser(),
+                python=platform.python_version(),
+                parts={part: version(part) for part in PARTS},
+            )
             return run
-    raise CdmError(f"Study {study.id} has 999 runs for {cutoff}; that can't be right. Look into {study.folder / 'runs'}.")
+    raise CdmError(
+        f"Study {study.id} has 999 runs for {cutoff}; that can't be right. Look into {study.folder / 'runs'}."
+    )
 
 
 def note(study: Study, run: str, **facts: object) -> None:
@@ -105,8 +116,13 @@ def _connect(database: str, snapshot: Snapshot) -> duckdb.DuckDBPyConnection:
 
 def publish(work: Work) -> Path:
     """Make the work's database the study's published mart, all at once, and close it."""
-    work.con.execute("CREATE OR REPLACE TABLE runs (run VARCHAR, study VARCHAR, title VARCHAR, as_of VARCHAR, snapshot VARCHAR)")
-    work.con.execute("INSERT INTO runs VALUES (?, ?, ?, ?, ?)", [work.run, work.study.id, work.study.study.title, work.as_of, work.snapshot.id])
+    work.con.execute(
+        "CREATE OR REPLACE TABLE runs (run VARCHAR, study VARCHAR, title VARCHAR, as_of VARCHAR, snapshot VARCHAR)"
+    )
+    work.con.execute(
+        "INSERT INTO runs VALUES (?, ?, ?, ?, ?)",
+        [work.run, work.study.id, work.study.study.title, work.as_of, work.snapshot.id],
+    )
     work.con.execute("CHECKPOINT")
     work.con.close()
     working, published = _working(work.study, work.run), work.study.folder / "marts" / f"{work.run}.duckdb"

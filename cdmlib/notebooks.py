@@ -68,7 +68,11 @@ def execute(name: str, output: Path, **parameters: str) -> Path:
             )  # fmt: skip
     except PapermillExecutionError as error:
         known = error.ename in ("CdmError", "Held")
-        raise CdmError(f"{error.evalue}" if known else f"Notebook {name} stopped in cell {error.cell_index + 1}: {error.ename}: {error.evalue}") from None
+        raise CdmError(
+            f"{error.evalue}"
+            if known
+            else f"Notebook {name} stopped in cell {error.cell_index + 1}: {error.ename}: {error.evalue}"
+        ) from None
     return output
 
 

@@ -53,9 +53,21 @@ def take_in(study: Study, path: Path, actor: str = "", role: str = "") -> Import
     rows, run = _read(path)
     before, now = _standing(study, run), journal.state(study, "review")
     known = _evidence(study, run)
-    problems = [f"{place}: {given['finding_id']!r} is not a finding of run {run}; its id must have been altered" for place, given in rows if given["finding_id"] not in known]
-    problems += [f"{place}: the status {given['review_status']!r} must be one of {', '.join(workbook.STATUSES)}" for place, given in rows if given.get("review_status") and given["review_status"] not in workbook.STATUSES]
-    problems += [f"{place}: the waiver date {given['review_expires']!r} must be written YYYY-MM-DD" for place, given in rows if given.get("review_expires") and not _date(given["review_expires"])]
+    problems = [
+        f"{place}: {given['finding_id']!r} is not a finding of run {run}; its id must have been altered"
+        for place, given in rows
+        if given["finding_id"] not in known
+    ]
+    problems += [
+        f"{place}: the status {given['review_status']!r} must be one of {', '.join(workbook.STATUSES)}"
+        for place, given in rows
+        if given.get("review_status") and given["review_status"] not in workbook.STATUSES
+    ]
+    problems += [
+        f"{place}: the waiver date {given['review_expires']!r} must be written YYYY-MM-DD"
+        for place, given in rows
+        if given.get("review_expires") and not _date(given["review_expires"])
+    ]
     ids: dict[str, str] = {}
     for place, given in rows:
         other = ids.setdefault(given["finding_id"], place)
@@ -97,23 +109,37 @@ def _read(path: Path) -> tuple[list[tuple[str, dict[str, str]]], str]:
     except Exception as error:
         raise CdmError(f"{path} can't be read as an Excel workbook: {error}.") from None
     if workbook.CONTENTS not in book.sheet_names:
-        raise CdmError(f"{path.name} has no sheet {workbook.CONTENTS}: it is not a cleaning workbook, or its first sheet was deleted.")
-    facts = {str(row[0]).strip(): str(row[1]).strip() for row in book.get_sheet_by_name(workbook.CONTENTS).to_python(skip_empty_area=False) if len(row) > 1 and row[0]}
+        raise CdmError(
+            f"{path.name} has no sheet {workbook.CONTENTS}: it is not a cleaning workbook, or its first sheet was deleted."
+        )
+    facts = {
+        str(row[0]).strip(): str(row[1]).strip()
+        for row in book.get_sheet_by_name(workbook.CONTENTS).to_python(skip_empty_area=False)
+        if len(row) > 1 and row[0]
+    }
     rows = []
     for sheet in book.sheet_names:
         table = book.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
-        head = next((at for at, row in enumerate(table[:10]) if any(str(cell).endswith("\nfinding_id") for cell in row)), None)
+        head = next(
+            (at for at, row in enumerate(table[:10]) if any(str(cell).endswith("\nfinding_id") for cell in row)), None
+        )
         if head is None:
             continue
         names = [str(cell).rsplit("\n", 1)[-1].strip() for cell in table[head]]
         if "review_status" not in names:
             continue
         for at, row in enumerate(table[head + 1 :], start=head + 2):
-            given = {name: _text(cell) for name, cell in zip(names, row, strict=True) if name in COLUMNS or name == "finding_id"}
+            given = {
+                name: _text(cell)
+                for name, cell in zip(names, row, strict=True)
+                if name in COLUMNS or name == "finding_id"
+            }
             if any(given.values()):
                 rows.append((f"sheet {sheet} row {at}", given))
     if not facts.get("Run"):
-        raise CdmError(f"{path.name}: its sheet {workbook.CONTENTS} does not say which run wrote it. Use the workbook as the run made it.")
+        raise CdmError(
+            f"{path.name}: its sheet {workbook.CONTENTS} does not say which run wrote it. Use the workbook as the run made it."
+        )
     return rows, facts["Run"]
 
 
@@ -150,4 +176,3 @@ def _date(text: str) -> bool:
         return bool(datetime.date.fromisoformat(text))
     except ValueError:
         return False
-

@@ -27,7 +27,17 @@ TITLES = {
     "sv": "Visits", "ie": "Eligibility", "pr": "Procedures", "dv": "Protocol deviations",
 }  # fmt: skip
 WIDE = re.compile(r"([A-Z0-9]+)_([A-Z]{2})ORRES")  # a column group per test: DIABP_VSORRES, DIABP_VSORRESU, …
-VITAL_SIGNS = {"SYSBP": "mmHg", "DIABP": "mmHg", "PULSE": "beats/min", "HR": "beats/min", "TEMP": "C", "WEIGHT": "kg", "HEIGHT": "cm", "RESP": "breaths/min", "BMI": "kg/m2"}
+VITAL_SIGNS = {
+    "SYSBP": "mmHg",
+    "DIABP": "mmHg",
+    "PULSE": "beats/min",
+    "HR": "beats/min",
+    "TEMP": "C",
+    "WEIGHT": "kg",
+    "HEIGHT": "cm",
+    "RESP": "breaths/min",
+    "BMI": "kg/m2",
+}
 NUMERIC_DATE = r"\d\d?[-/. ]\d\d?[-/. ]\d{4}.*"
 
 
@@ -52,7 +62,9 @@ class Match:
 
     def column(self, *names: str) -> str:
         """The source's spelling of the first of these names that it has (AE_TERM for AETERM too), or an empty text."""
-        upper = {column.upper().replace("_", ""): column for column in self.dataset.columns} | {column.upper(): column for column in self.dataset.columns}
+        upper = {column.upper().replace("_", ""): column for column in self.dataset.columns} | {
+            column.upper(): column for column in self.dataset.columns
+        }
         return next((upper[name] for name in names if name in upper), "")
 
     def take(self, standard_name: str, source_column: str, expression: str = "") -> None:
@@ -96,7 +108,10 @@ def _fill(study_id: str, working: Path, cutoff: str, title: str) -> list[str]:
         name = _source_name(item.layout, sources)
         sources[name] = item
         said.append(f"{item.layout}: {len(item.datasets)} datasets as source {name!r}: {', '.join(item.datasets)}")
-        said += [f"  encoding of {dataset}: {encoding}, because it is not {item.options.encoding}" for dataset, encoding in item.options.encodings.items()]
+        said += [
+            f"  encoding of {dataset}: {encoding}, because it is not {item.options.encoding}"
+            for dataset, encoding in item.options.encodings.items()
+        ]
     said += [f"left: {file} ({why})" for item in found for file, why in item.left.items()]
     (working / "study.toml").write_text(_study_toml(study_id, title, sources), encoding="utf-8")
     scratch = studies.read(working / "study.toml")
@@ -135,8 +150,12 @@ def _study_toml(study_id: str, title: str, sources: dict, subject: str = "") -> 
         if subject:
             lines.append(f"subject = {json.dumps(subject)}  # column that names the subject")
         if options.encodings:
-            inner = ", ".join(f"{json.dumps(dataset)} = {json.dumps(encoding)}" for dataset, encoding in options.encodings.items())
-            lines.append(f"encodings = {{ {inner} }}  # these hold bytes that are not {options.encoding}; confirm with the sender")
+            inner = ", ".join(
+                f"{json.dumps(dataset)} = {json.dumps(encoding)}" for dataset, encoding in options.encodings.items()
+            )
+            lines.append(
+                f"encodings = {{ {inner} }}  # these hold bytes that are not {options.encoding}; confirm with the sender"
+            )
         lines.append("")
     lines += [
         "# The visit schedule: without it, visit windows are not checked. One block per visit; day 1 is the first dose, there is no day 0.",
@@ -165,7 +184,14 @@ def _by_domain(taken: snapshot.Snapshot) -> tuple[dict[str, list[Stored]], list[
         if not columns & set(SUBJECTS):
             left.append((dataset.name, "no column names a subject"))
         elif not dataset.columns or domain not in standard.domains():
-            left.append((dataset.name, f"there is no standard table for {domain.upper()}" if domain else "no standard table has its columns"))
+            left.append(
+                (
+                    dataset.name,
+                    f"there is no standard table for {domain.upper()}"
+                    if domain
+                    else "no standard table has its columns",
+                )
+            )
         else:
             by_domain.setdefault(domain, []).append(dataset)
     return by_domain, left
@@ -176,13 +202,18 @@ def _domain(dataset: Stored, columns: set[str], path: Path) -> str:
     if "RDOMAIN" in columns:
         return "supplemental qualifiers"
     if "DOMAIN" in columns:
-        values = duckdb.execute(f"SELECT DISTINCT domain FROM read_parquet({literal(str(path))}) WHERE domain IS NOT NULL LIMIT 2").fetchall()
+        values = duckdb.execute(
+            f"SELECT DISTINCT domain FROM read_parquet({literal(str(path))}) WHERE domain IS NOT NULL LIMIT 2"
+        ).fetchall()
         if len(values) == 1:
             return values[0][0].lower()
     parts = [part for part in re.split(r"[^a-z0-9]+", dataset.name.lower()) if part in standard.domains()]
     if parts:
         return parts[-1]
-    fits = {domain: sum(bool(_names(c) & columns) for c in standard.tables()[domain] if c.role != "key") for domain in standard.domains()}
+    fits = {
+        domain: sum(bool(_names(c) & columns) for c in standard.tables()[domain] if c.role != "key")
+        for domain in standard.domains()
+    }
     best = max(fits, key=lambda domain: fits[domain])
     needed = [c for c in standard.tables()[best] if c.role == "required" and c.type != "date"]
     return best if fits[best] >= 3 and all(_names(c) & columns for c in needed) else ""
@@ -205,7 +236,11 @@ def _match(domain: str, match: Match, subject: str) -> Match:
     match.expressions.setdefault("form", literal(match.dataset.labels.get("", match.dataset.name)))
     wide = _wide_groups(domain, match)
     for column in columns:
-        if column.role == "key" or column.name in match.expressions or (wide and column.name.startswith(domain) and column.name != f"{domain}dat"):
+        if (
+            column.role == "key"
+            or column.name in match.expressions
+            or (wide and column.name.startswith(domain) and column.name != f"{domain}dat")
+        ):
             continue
         if not column.source:
             _match_own(match, column)
@@ -226,7 +261,14 @@ def _match_own(match: Match, column: Column) -> None:
     if not source:
         return
     text = quote_plain(source)
-    match.used.update(c for c in match.dataset.columns if c.upper() in {f"{source.upper().removesuffix('_RAW')}{end}" for end in ("", "_RAW", "_INT", "_YYYY", "_MM", "_DD", "_STD")})
+    match.used.update(
+        c
+        for c in match.dataset.columns
+        if c.upper()
+        in {
+            f"{source.upper().removesuffix('_RAW')}{end}" for end in ("", "_RAW", "_INT", "_YYYY", "_MM", "_DD", "_STD")
+        }
+    )
     if column.type == "number":
         text = f"num({text})"
     elif column.type == "date":
@@ -234,7 +276,9 @@ def _match_own(match: Match, column: Column) -> None:
     elif column.name.endswith("ongo"):
         text = f"ongoing({text})"
     elif column.codelist in ("NY", "SEX", "AESEV"):
-        text = f"{ {'NY': 'yes_no', 'SEX': 'sex_code', 'AESEV': 'severity_word'}[column.codelist] }({text})".replace(" ", "")
+        text = f"{ {'NY': 'yes_no', 'SEX': 'sex_code', 'AESEV': 'severity_word'}[column.codelist] }({text})".replace(
+            " ", ""
+        )
         if column.codelist == "AESEV":
             match.remarks.append("severity: 1, 2 and 3 are read as MILD, MODERATE and SEVERE")
     match.take(column.name, source, text)
@@ -260,10 +304,14 @@ def _derived(match: Match, column: Column, collected: str) -> str:
     ).fetchone()
     if not figures or dmy == mdy:
         if figures:
-            match.remarks.append(f"{column.name}: dates such as 01/02/2024 can be read two ways and are left empty; write iso_date_dmy or iso_date_mdy")
+            match.remarks.append(
+                f"{column.name}: dates such as 01/02/2024 can be read two ways and are left empty; write iso_date_dmy or iso_date_mdy"
+            )
         return f"iso_date({collected})"
     order = "dmy" if dmy > mdy else "mdy"
-    match.remarks.append(f"{column.name}: dates in figures are read as {'day, month, year' if order == 'dmy' else 'month, day, year'}, because only that fits all of them")
+    match.remarks.append(
+        f"{column.name}: dates in figures are read as {'day, month, year' if order == 'dmy' else 'month, day, year'}, because only that fits all of them"
+    )
     return f"iso_date_{order}({collected})"
 
 
@@ -273,7 +321,11 @@ def _table_of(column: Column) -> str:
 
 def _wide_groups(domain: str, match: Match) -> list[dict[str, str]]:
     """For a dataset with a group of columns per test: one mapping (standard column → expression) per test; else empty."""
-    if match.column(f"{domain}TESTCD".upper(), f"{domain}TEST".upper(), *next((c.synonyms for c in standard.tables()[domain] if c.name == f"{domain}testcd"), ())):
+    if match.column(
+        f"{domain}TESTCD".upper(),
+        f"{domain}TEST".upper(),
+        *next((c.synonyms for c in standard.tables()[domain] if c.name == f"{domain}testcd"), ()),
+    ):
         return []
     upper = {column.upper(): column for column in match.dataset.columns}
     tests = [m[1] for column in upper if (m := WIDE.fullmatch(column)) and m[2] == domain.upper()]
@@ -283,8 +335,18 @@ def _wide_groups(domain: str, match: Match) -> list[dict[str, str]]:
         group = {f"{domain}testcd": literal(test)}
         for column in standard.tables()[domain]:
             stem = column.name.removeprefix(domain).upper()
-            names = [f"{test}_{column.name.upper()}"] if tests else {"ORRES": [f"{test}_RAW", test], "ORRESU": [f"{test}U", f"{test}_UNITS", f"{test}UNIT", f"{test}_UNIT"], "STAT": [f"{test}STAT"]}.get(stem, [])
-            if column.name.startswith(domain) and (source := next((upper[name] for name in names if name in upper), None)):
+            names = (
+                [f"{test}_{column.name.upper()}"]
+                if tests
+                else {
+                    "ORRES": [f"{test}_RAW", test],
+                    "ORRESU": [f"{test}U", f"{test}_UNITS", f"{test}UNIT", f"{test}_UNIT"],
+                    "STAT": [f"{test}STAT"],
+                }.get(stem, [])
+            )
+            if column.name.startswith(domain) and (
+                source := next((upper[name] for name in names if name in upper), None)
+            ):
                 group[column.name] = quote_plain(source)
                 match.used.add(source)
         if plain:
@@ -303,10 +365,28 @@ def _key(domain: str, match: Match, wide: bool) -> tuple[str, str]:
     if sequence := match.column(f"{domain}SEQ".upper()):
         match.used.add(sequence)
         return f"concat_ws('|', {prefix}, {subject}, {quote_plain(sequence)})", f"subject and {sequence}"
-    stems = ("spid", "testcd", "visit", "dat", "cat", "term", "trt", "decod", "stdat", "tpt", "pos", "visdat", "endat", "indc", "dstxt")
+    stems = (
+        "spid",
+        "testcd",
+        "visit",
+        "dat",
+        "cat",
+        "term",
+        "trt",
+        "decod",
+        "stdat",
+        "tpt",
+        "pos",
+        "visdat",
+        "endat",
+        "indc",
+        "dstxt",
+    )
     candidates = [match.sources[name] for stem in stems for name in (stem, f"{domain}{stem}") if name in match.sources]
     ends = (f"{domain}TPTNUM".upper(), f"{domain}LLT".upper(), *((f"_{domain}POS".upper(),) if wide else ()))
-    candidates += [column for column in match.dataset.columns if column not in candidates and column.upper().endswith(ends)]
+    candidates += [
+        column for column in match.dataset.columns if column not in candidates and column.upper().endswith(ends)
+    ]
     source = f"read_parquet({literal(str(match.path))})"
 
     def distinct(columns: list[str]) -> int:
@@ -322,7 +402,10 @@ def _key(domain: str, match: Match, wide: bool) -> tuple[str, str]:
             key.remove(column)
     parts = [f"coalesce({quote_plain(column)}, '')" for column in key[1:]]
     short = "" if best == total else f"; {total - best} rows repeat a key and are told apart by a number"
-    return f"concat_ws('|', {', '.join([prefix, subject, *parts])})", f"subject{''.join(', ' + c for c in key[1:])}{short}"
+    return (
+        f"concat_ws('|', {', '.join([prefix, subject, *parts])})",
+        f"subject{''.join(', ' + c for c in key[1:])}{short}",
+    )
 
 
 def _table_file(domain: str, matches: list[Match]) -> tuple[str, list[str]]:
@@ -339,14 +422,23 @@ def _table_file(domain: str, matches: list[Match]) -> tuple[str, list[str]]:
         parts += [(_chosen(domain, match, group, key, where), origin) for group in groups or [{}]]
         matched = sum(bool(_source_of(c, match, groups)) for c in match.dataset.columns)
         left = [c for c in match.dataset.columns if not _source_of(c, match, groups) and not _system(c, match)]
-        said.append(f"{match.dataset.name} → tables/{domain}.sql: {matched} of {len(match.dataset.columns)} columns matched{f', {len(groups)} tests, one row each' if groups else ''}; key: {how}")
+        said.append(
+            f"{match.dataset.name} → tables/{domain}.sql: {matched} of {len(match.dataset.columns)} columns matched{f', {len(groups)} tests, one row each' if groups else ''}; key: {how}"
+        )
         said += [f"  {remark}" for remark in match.remarks]
         if left:
             said.append(f"  left: {', '.join(left)} (no standard column of {domain}; they stay in the snapshot)")
-        notes += [f"{match.dataset.name}: key is {how}.", *(f"{remark[0].upper()}{remark[1:]}." for remark in match.remarks)]
+        notes += [
+            f"{match.dataset.name}: key is {how}.",
+            *(f"{remark[0].upper()}{remark[1:]}." for remark in match.remarks),
+        ]
         if left:
             notes.append(f"Columns of {match.dataset.name} without a standard column: {', '.join(left)}.")
-    needed = [c.name for c in standard.tables()[domain] if c.role == "required" and not any(c.name in m.expressions or _wide_groups(domain, m) for m in matches)]
+    needed = [
+        c.name
+        for c in standard.tables()[domain]
+        if c.role == "required" and not any(c.name in m.expressions or _wide_groups(domain, m) for m in matches)
+    ]
     if needed:
         said.append(f"  nothing fits {', '.join(needed)}: selected as NULL until a programmer maps it")
     origins = ", ".join(f"{m.dataset.source}.{m.dataset.name}" for m in matches)
@@ -365,7 +457,12 @@ def _chosen(domain: str, match: Match, group: dict[str, str], key: str, where: s
             if column.source and column.source in chosen:
                 chosen[column.name] = _derived(match, column, chosen[column.source])
         results = [group[name] for name in (f"{domain}orres", f"{domain}stat", f"{domain}orresu") if name in group]
-        where += ("\nAND    " if where else "\nWHERE  ") + "(" + " OR ".join(f"{result} IS NOT NULL" for result in results) + ")"
+        where += (
+            ("\nAND    " if where else "\nWHERE  ")
+            + "("
+            + " OR ".join(f"{result} IS NOT NULL" for result in results)
+            + ")"
+        )
     if domain == "vs" and "vsstresn" not in chosen and {"vsorres", "vsorresu"} <= chosen.keys():
         chosen["vsstresn"] = f"vs_standard_result(num({chosen['vsorres']}), {chosen['vsorresu']})"
         chosen["vsstresu"] = f"vs_standard_unit({chosen['vsorresu']})"
@@ -386,15 +483,18 @@ def _select(domain: str, chosen: dict[str, str], wanted: set[str], origin: str) 
 
 
 def _source_of(column: str, match: Match, groups: list[dict[str, str]]) -> bool:
-    return column in match.used or any(quote_plain(column) == expression for group in groups for expression in group.values())
+    return column in match.used or any(
+        quote_plain(column) == expression for group in groups for expression in group.values()
+    )
 
 
 def _system(column: str, match: Match) -> bool:
     """Columns of the EDC itself, of no interest to a reader of the table."""
-    return match.column("RECORDACTIVE") != "" and column.upper() in (
-        "USERID PROJECTID PROJECT STUDYID ENVIRONMENTNAME SUBJECTID STUDYSITEID SITEID SITE SITENUMBER SITEGROUP INSTANCEID INSTANCENAME INSTANCEREPEATNUMBER FOLDERID FOLDER "
-        "FOLDERNAME FOLDERSEQ TARGETDAYS DATAPAGEID DATAPAGENAME PAGEREPEATNUMBER RECORDDATE RECORDID RECORDPOSITION RECORDACTIVE SAVETS MINCREATED MAXUPDATED"
-    ).split()
+    return (
+        match.column("RECORDACTIVE") != ""
+        and column.upper()
+        in ["USERID", "PROJECTID", "PROJECT", "STUDYID", "ENVIRONMENTNAME", "SUBJECTID", "STUDYSITEID", "SITEID", "SITE", "SITENUMBER", "SITEGROUP", "INSTANCEID", "INSTANCENAME", "INSTANCEREPEATNUMBER", "FOLDERID", "FOLDER", "FOLDERNAME", "FOLDERSEQ", "TARGETDAYS", "DATAPAGEID", "DATAPAGENAME", "PAGEREPEATNUMBER", "RECORDDATE", "RECORDID", "RECORDPOSITION", "RECORDACTIVE", "SAVETS", "MINCREATED", "MAXUPDATED"]
+    )
 
 
 def quote_plain(name: str) -> str:
@@ -404,5 +504,7 @@ def quote_plain(name: str) -> str:
 
 @cache
 def _reserved() -> frozenset[str]:
-    rows = duckdb.execute("SELECT upper(keyword_name) FROM duckdb_keywords() WHERE keyword_category = 'reserved'").fetchall()
+    rows = duckdb.execute(
+        "SELECT upper(keyword_name) FROM duckdb_keywords() WHERE keyword_category = 'reserved'"
+    ).fetchall()
     return frozenset(row[0] for row in rows)

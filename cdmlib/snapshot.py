@@ -26,7 +26,16 @@ from cdmlib.study import Source, Study
 
 DATE = re.compile(r"\d{4}-\d\d-\d\d")
 SUBJECT_COLUMNS = ("SUBJECT", "SUBJID", "USUBJID", "SUBJECTID", "SUBJECT_ID", "PATNUM")
-QUARANTINE = pa.schema([("source", "string"), ("dataset", "string"), ("file", "string"), ("row", "int64"), ("reason", "string"), ("text", "string")])
+QUARANTINE = pa.schema(
+    [
+        ("source", "string"),
+        ("dataset", "string"),
+        ("file", "string"),
+        ("row", "int64"),
+        ("reason", "string"),
+        ("text", "string"),
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -76,7 +85,11 @@ class Ingest:
 
 def list_all(study: Study) -> list[Snapshot]:
     """The snapshots of a study, oldest cut-off first; those of one cut-off in the order they came."""
-    found = [_read(path.parent) for path in sorted((study.folder / "snapshots").glob("*/manifest.json")) if not path.parent.name.startswith(".")]
+    found = [
+        _read(path.parent)
+        for path in sorted((study.folder / "snapshots").glob("*/manifest.json"))
+        if not path.parent.name.startswith(".")
+    ]
     return sorted(found, key=lambda snapshot: (snapshot.cutoff, snapshot.sequence))
 
 
@@ -85,8 +98,12 @@ def find(study: Study, cutoff: str = "") -> Snapshot:
     all_ = list_all(study)
     chosen = [snapshot for snapshot in all_ if not cutoff or snapshot.cutoff <= cutoff]
     if not chosen:
-        there = f"there are snapshots of {', '.join(s.cutoff for s in all_)}" if all_ else "no extract has been taken in"
-        raise CdmError(f"Study {study.id} has no snapshot{f' up to {cutoff}' if cutoff else ''}: {there}. Run `cdm ingest {study.id}` first.")
+        there = (
+            f"there are snapshots of {', '.join(s.cutoff for s in all_)}" if all_ else "no extract has been taken in"
+        )
+        raise CdmError(
+            f"Study {study.id} has no snapshot{f' up to {cutoff}' if cutoff else ''}: {there}. Run `cdm ingest {study.id}` first."
+        )
     return chosen[-1]
 
 
@@ -94,7 +111,9 @@ def newest_incoming(study: Study) -> str:
     """The date of the newest folder under incoming/. Raises CdmError when there is none."""
     dates = sorted(path.name for path in study.incoming.glob("*") if path.is_dir() and DATE.fullmatch(path.name))
     if not dates:
-        raise CdmError(f"{study.incoming} has no folder named by a cut-off date (such as 2024-03-04). Put the extract into one.")
+        raise CdmError(
+            f"{study.incoming} has no folder named by a cut-off date (such as 2024-03-04). Put the extract into one."
+        )
     return dates[-1]
 
 
@@ -119,18 +138,25 @@ def ingest(study: Study, cutoff: str = "", confirm: str = "") -> Ingest:
     earlier = list_all(study)
     if same := next((snapshot for snapshot in earlier if snapshot.content == content), None):
         if same is not earlier[-1] and same.cutoff != cutoff:
-            raise Held(f"The extract of {cutoff} is, byte for byte, that of {same.cutoff}, but {earlier[-1].cutoff} has been taken in since. An older transfer seems to have been sent again: nothing was stored.")
+            raise Held(
+                f"The extract of {cutoff} is, byte for byte, that of {same.cutoff}, but {earlier[-1].cutoff} has been taken in since. An older transfer seems to have been sent again: nothing was stored."
+            )
         return Ingest(same, False, f"The extract of {cutoff} is already stored as {same.id}: nothing to do.")
     folder = study.folder / "snapshots" / f"{cutoff}-{content[:12]}"
     with _building(folder) as working:
         datasets = _store(study, extract, working)
         before = earlier[-1] if earlier else None
         sequence = 1 + max((s.sequence for s in earlier if s.cutoff == cutoff), default=0)
-        snapshot = Snapshot(working, folder.name, cutoff, sequence, content, files, datasets, before.id if before else "", [], "")
+        snapshot = Snapshot(
+            working, folder.name, cutoff, sequence, content, files, datasets, before.id if before else "", [], ""
+        )
         changed = _differences(before, snapshot) if before else []
         if alarms := _alarms(study, before, snapshot):
             if not confirm:
-                raise Held(listed(alarms, f"The extract of {cutoff} is held, nothing was stored:") + f'\nIf it is right, say why: cdm ingest {study.id} --cutoff {cutoff} --confirm "reason"')
+                raise Held(
+                    listed(alarms, f"The extract of {cutoff} is held, nothing was stored:")
+                    + f'\nIf it is right, say why: cdm ingest {study.id} --cutoff {cutoff} --confirm "reason"'
+                )
             changed = [f"held and confirmed: {alarm}" for alarm in alarms] + changed
         manifest = {
             "id": folder.name,
@@ -145,7 +171,9 @@ def ingest(study: Study, cutoff: str = "", confirm: str = "") -> Ingest:
             "confirmed": f"{getpass.getuser()}: {confirm.strip()}" if confirm else "",
             "ingested_at": datetime.now(UTC).isoformat(timespec="seconds"),
         }
-        (working / "manifest.json").write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        (working / "manifest.json").write_text(
+            json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
     return Ingest(_read(folder), True, f"The extract of {cutoff} is stored as {folder.name}.")
 
 
@@ -155,7 +183,10 @@ def load_report(snapshot: Snapshot) -> pd.DataFrame:
     Columns: source, dataset, file, rows_in_file, rows_stored, rows_quarantined (in_file = stored + quarantined), subjects, notes.
     """
     columns = ["source", "dataset", "file", "rows_in_file", "rows_stored", "rows_quarantined", "subjects", "notes"]
-    rows = [(d.source, d.name, d.file, d.rows_in_file, d.rows_stored, d.rows_quarantined, d.subjects, "; ".join(d.notes)) for d in snapshot.datasets]
+    rows = [
+        (d.source, d.name, d.file, d.rows_in_file, d.rows_stored, d.rows_quarantined, d.subjects, "; ".join(d.notes))
+        for d in snapshot.datasets
+    ]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -190,20 +221,31 @@ def _store(study: Study, extract: Path, working: Path) -> list[Stored]:
         for dataset in readers.read(extract, source.layout, source.options, tuple(source.files)):
             place = f"{source_name}.{dataset.name}".lower()
             if place in places:
-                raise CdmError(f"Two files for one dataset {dataset.name} of source {source_name}: {places[place]} and {dataset.file}. Name the right one in study.toml (sources.{source_name}.files).")
+                raise CdmError(
+                    f"Two files for one dataset {dataset.name} of source {source_name}: {places[place]} and {dataset.file}. Name the right one in study.toml (sources.{source_name}.files)."
+                )
             places[place] = dataset.file
             stored.append(_write(source_name, source, dataset, working))
             quarantine += [(source_name, q.dataset, q.file, q.row, q.reason, q.text) for q in dataset.quarantine]
     columns = list(zip(*quarantine, strict=True)) if quarantine else [[] for _ in QUARANTINE]
-    pq.write_table(pa.table([pa.array(c, t.type) for c, t in zip(columns, QUARANTINE, strict=True)], schema=QUARANTINE), working / "quarantine.parquet")
+    pq.write_table(
+        pa.table([pa.array(c, t.type) for c, t in zip(columns, QUARANTINE, strict=True)], schema=QUARANTINE),
+        working / "quarantine.parquet",
+    )
     return stored
 
 
 def _write(source_name: str, source: Source, dataset: Dataset, working: Path) -> Stored:
     if not re.fullmatch(r"[^/\\\0]{1,120}", dataset.name) or ROW in (column.lower() for column in dataset.columns):
-        raise CdmError(f"{dataset.file}: the dataset name {dataset.name!r} or a column called {ROW} can't be stored. Rename it at the source.")
+        raise CdmError(
+            f"{dataset.file}: the dataset name {dataset.name!r} or a column called {ROW} can't be stored. Rename it at the source."
+        )
     upper = {column.upper(): column for column in dataset.columns}
-    subject_column = upper.get(source.subject.upper(), "") if source.subject else next((upper[name] for name in SUBJECT_COLUMNS if name in upper), "")
+    subject_column = (
+        upper.get(source.subject.upper(), "")
+        if source.subject
+        else next((upper[name] for name in SUBJECT_COLUMNS if name in upper), "")
+    )
     schema = pa.schema([*((column, pa.string()) for column in dataset.columns), (ROW, pa.int64())])
     path = working / f"{source_name}.{dataset.name}.parquet"
     subjects: set[str] = set()
@@ -215,9 +257,23 @@ def _write(source_name: str, source: Source, dataset: Dataset, working: Path) ->
     rows = pq.read_metadata(path).num_rows
     quarantined = len(dataset.quarantine)
     if dataset.rows != rows + quarantined:
-        raise CdmError(f"{dataset.file}: {dataset.rows} rows were read, but {rows} stored and {quarantined} quarantined. Nothing was stored; please report this.")
+        raise CdmError(
+            f"{dataset.file}: {dataset.rows} rows were read, but {rows} stored and {quarantined} quarantined. Nothing was stored; please report this."
+        )
     labels = {column: label for column, label in dataset.labels.items() if label}
-    return Stored(source_name, dataset.name, dataset.file, dataset.rows, rows, quarantined, subject_column, len(subjects), list(dataset.columns), labels, list(dataset.notes))
+    return Stored(
+        source_name,
+        dataset.name,
+        dataset.file,
+        dataset.rows,
+        rows,
+        quarantined,
+        subject_column,
+        len(subjects),
+        list(dataset.columns),
+        labels,
+        list(dataset.notes),
+    )
 
 
 def _alarms(study: Study, before: Snapshot | None, now: Snapshot) -> list[str]:
@@ -226,7 +282,9 @@ def _alarms(study: Study, before: Snapshot | None, now: Snapshot) -> list[str]:
     if not any(dataset.rows_stored for dataset in now.datasets):
         alarms.append("the transfer is empty: no dataset has a row that could be stored")
         if (bad := quarantine(now)).size:
-            alarms.append(f"{len(bad)} rows would be quarantined; the first, {bad.file[0]} row {bad.row[0]}: {bad.reason[0]}")
+            alarms.append(
+                f"{len(bad)} rows would be quarantined; the first, {bad.file[0]} row {bad.row[0]}: {bad.reason[0]}"
+            )
     if not before:
         return alarms
     if now.cutoff < before.cutoff:
@@ -241,11 +299,15 @@ def _alarms(study: Study, before: Snapshot | None, now: Snapshot) -> list[str]:
         if old.rows_stored and not new.rows_stored:
             alarms.append(f"dataset {old.source}.{old.name} had {old.rows_stored} rows and is now empty")
         elif lost > study.guards.rows_lost * old.rows_stored:
-            alarms.append(f"dataset {old.source}.{old.name} lost {lost} of {old.rows_stored} rows; up to {study.guards.rows_lost:.0%} is let through")
+            alarms.append(
+                f"dataset {old.source}.{old.name} lost {lost} of {old.rows_stored} rows; up to {study.guards.rows_lost:.0%} is let through"
+            )
     gone, total = _subjects(before) - _subjects(now), len(_subjects(before))
     if len(gone) > study.guards.subjects_lost * total:
         some = ", ".join(sorted(gone)[:5])
-        alarms.append(f"{len(gone)} of {total} subjects are gone ({some}{', …' if len(gone) > 5 else ''}); up to {study.guards.subjects_lost:.0%} is let through")
+        alarms.append(
+            f"{len(gone)} of {total} subjects are gone ({some}{', …' if len(gone) > 5 else ''}); up to {study.guards.subjects_lost:.0%} is let through"
+        )
     return alarms
 
 
@@ -254,22 +316,32 @@ def _differences(before: Snapshot, now: Snapshot) -> list[str]:
     said = []
     old_sets = {(dataset.source, dataset.name.upper()): dataset for dataset in before.datasets}
     new_sets = {(dataset.source, dataset.name.upper()): dataset for dataset in now.datasets}
-    said += [f"{d.source}.{d.name}: new dataset, {d.rows_stored} rows" for key, d in new_sets.items() if key not in old_sets]
-    said += [f"{d.source}.{d.name}: dataset is gone ({d.rows_stored} rows before)" for key, d in old_sets.items() if key not in new_sets]
+    said += [
+        f"{d.source}.{d.name}: new dataset, {d.rows_stored} rows" for key, d in new_sets.items() if key not in old_sets
+    ]
+    said += [
+        f"{d.source}.{d.name}: dataset is gone ({d.rows_stored} rows before)"
+        for key, d in old_sets.items()
+        if key not in new_sets
+    ]
     for key in old_sets.keys() & new_sets.keys():
         old, new = old_sets[key], new_sets[key]
         name = f"{new.source}.{new.name}"
         removed = [column for column in old.columns if column not in new.columns]
         added = [column for column in new.columns if column not in old.columns]
         for column in list(removed):
-            if renamed := next((a for a in added if _same_values(before.parquet(old), column, now.parquet(new), a)), None):
+            if renamed := next(
+                (a for a in added if _same_values(before.parquet(old), column, now.parquet(new), a)), None
+            ):
                 said.append(f"{name}: column {column} seems to be renamed {renamed}")
                 removed.remove(column)
                 added.remove(renamed)
         said += [f"{name}: column {column} added" for column in added]
         said += [f"{name}: column {column} removed; checks that need it will not run" for column in removed]
         if new.rows_stored < old.rows_stored:
-            said.append(f"{name}: {old.rows_stored - new.rows_stored} fewer rows than in {before.cutoff} ({old.rows_stored} → {new.rows_stored})")
+            said.append(
+                f"{name}: {old.rows_stored - new.rows_stored} fewer rows than in {before.cutoff} ({old.rows_stored} → {new.rows_stored})"
+            )
     return sorted(said)
 
 
@@ -290,7 +362,13 @@ def _subjects(snapshot: Snapshot) -> set[str]:
     for dataset in snapshot.datasets:
         if dataset.subject_column:
             path = literal(str(snapshot.parquet(dataset)))
-            subjects.update(row[0] for row in duckdb.execute(f"SELECT DISTINCT {quote(dataset.subject_column)} FROM read_parquet({path})").fetchall() if row[0])
+            subjects.update(
+                row[0]
+                for row in duckdb.execute(
+                    f"SELECT DISTINCT {quote(dataset.subject_column)} FROM read_parquet({path})"
+                ).fetchall()
+                if row[0]
+            )
     return subjects
 
 
@@ -313,7 +391,12 @@ def _hashes(extract: Path) -> list[dict]:
 def _read(folder: Path) -> Snapshot:
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     datasets = [Stored(**dataset) for dataset in manifest["datasets"]]
-    return Snapshot(folder, **{name: manifest[name] for name in ("id", "cutoff", "sequence", "content", "files")}, datasets=datasets, **{name: manifest[name] for name in ("compared_with", "differences", "confirmed")})
+    return Snapshot(
+        folder,
+        **{name: manifest[name] for name in ("id", "cutoff", "sequence", "content", "files")},
+        datasets=datasets,
+        **{name: manifest[name] for name in ("compared_with", "differences", "confirmed")},
+    )
 
 
 @contextmanager

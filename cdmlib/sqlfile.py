@@ -111,7 +111,9 @@ def read_folder(folder: Path, kind: str) -> list[SqlFile]:
     seen: dict[str, Path] = {}
     for file in files:
         if file.id in seen:
-            raise CdmError(f"{file.path}: the id {file.id} is already used by {seen[file.id]}. Ids must be unique and are never reused.")
+            raise CdmError(
+                f"{file.path}: the id {file.id} is already used by {seen[file.id]}. Ids must be unique and are never reused."
+            )
         seen[file.id] = file.path
     return sorted(files, key=lambda file: file.id)
 

@@ -33,12 +33,17 @@ class Section(BaseModel):
 class Identity(Section):
     id: str = Field(description="study id: the name of the study's folder")
     title: str = Field(description="title of the study, shown on every workbook")
-    journal: JournalUrl = Field("", description="where decisions are kept: empty is journal.db in the study folder, else postgresql+psycopg://...")
+    journal: JournalUrl = Field(
+        "",
+        description="where decisions are kept: empty is journal.db in the study folder, else postgresql+psycopg://...",
+    )
 
 
 class Source(Section):
     layout: Layout = Field(description=f"how the extract is laid out: {', '.join(LAYOUTS)}")
-    files: Annotated[list[str], Field(min_length=1)] = Field(["*"], description="which files of an extract belong to this source")
+    files: Annotated[list[str], Field(min_length=1)] = Field(
+        ["*"], description="which files of an extract belong to this source"
+    )
     encoding: str = Field("utf-8", description="character encoding of the files")
     encodings: dict[str, str] = Field({}, description="exceptions: encoding by dataset name")
     delimiter: OneCharacter = Field(",", description="character between two values of a text file")
@@ -49,12 +54,23 @@ class Source(Section):
 
     @property
     def options(self) -> Options:
-        return Options(self.encoding, {k.upper(): v for k, v in self.encodings.items()}, self.delimiter, self.quote, self.header_row, tuple(self.missing))
+        return Options(
+            self.encoding,
+            {k.upper(): v for k, v in self.encodings.items()},
+            self.delimiter,
+            self.quote,
+            self.header_row,
+            tuple(self.missing),
+        )
 
 
 class Guards(Section):
-    rows_lost: float = Field(0.10, ge=0, le=1, description="largest share of a dataset's rows that may vanish between two extracts")
-    subjects_lost: float = Field(0.05, ge=0, le=1, description="largest share of subjects that may vanish between two extracts")
+    rows_lost: float = Field(
+        0.10, ge=0, le=1, description="largest share of a dataset's rows that may vanish between two extracts"
+    )
+    subjects_lost: float = Field(
+        0.05, ge=0, le=1, description="largest share of subjects that may vanish between two extracts"
+    )
 
 
 class PlannedVisit(Section):
@@ -86,13 +102,19 @@ def _once_each(people: list[Person]) -> list[Person]:
 
 class Content(Section):
     study: Identity = Field(description="what the study is called")
-    sources: Annotated[dict[Name, Source], Field(min_length=1)] = Field(description="where the data come from, one table a source")
+    sources: Annotated[dict[Name, Source], Field(min_length=1)] = Field(
+        description="where the data come from, one table a source"
+    )
     guards: Guards = Field(Guards(), description="when a load is held until somebody confirms it")
     visits: list[PlannedVisit] = Field([], description="the visit schedule, one table a visit")
     parameters: dict[str, dict[str, int | float | str]] = Field({}, description="this study's limits, by check id")
-    off: dict[str, Annotated[str, StringConstraints(min_length=3)]] = Field({}, description="checks switched off, each with its reason")
+    off: dict[str, Annotated[str, StringConstraints(min_length=3)]] = Field(
+        {}, description="checks switched off, each with its reason"
+    )
     fields: dict[str, dict[str, FieldRule]] = Field({}, description="field specification, by table and column")
-    people: Annotated[list[Person], AfterValidator(_once_each)] = Field([], description="who decides, one table a person")
+    people: Annotated[list[Person], AfterValidator(_once_each)] = Field(
+        [], description="who decides, one table a person"
+    )
 
 
 class Study(Content):
@@ -120,7 +142,9 @@ def data_folder() -> Path:
 def folder_of(study_id: str) -> Path:
     """The folder of a study by its id. Raises CdmError for an id that could lead outside the data folder."""
     if not STUDY_ID.fullmatch(study_id):
-        raise CdmError(f"{study_id!r} can't be a study id: it must be 1 to 64 letters, figures, dots, dashes or underscores and begin with a letter or figure.")
+        raise CdmError(
+            f"{study_id!r} can't be a study id: it must be 1 to 64 letters, figures, dots, dashes or underscores and begin with a letter or figure."
+        )
     return data_folder() / study_id
 
 
@@ -158,7 +182,9 @@ def _mistake(text: str, item: dict) -> str:
     if item["type"] == "extra_forbidden":
         known = [name for name in (section.model_fields if section else {}) if name != "folder"]
         near = difflib.get_close_matches(str(loc[-1]), known, n=1)
-        return f"{place}{key} is not a key here" + (f"; did you mean {near[0]}?" if near else f"; there are {', '.join(known)}.")
+        return f"{place}{key} is not a key here" + (
+            f"; did you mean {near[0]}?" if near else f"; there are {', '.join(known)}."
+        )
     about = f" ({meaning})" if meaning else ""
     if item["type"] == "missing":
         return f"{key}{about} is missing."
@@ -168,7 +194,14 @@ def _mistake(text: str, item: dict) -> str:
 def _meaning(loc: list) -> tuple[type[Section] | None, str]:
     """The section a key stands in and what the key means, by walking the models."""
     section, meaning = Content, ""
-    models = {"study": Identity, "guards": Guards, "sources": Source, "visits": PlannedVisit, "fields": FieldRule, "people": Person}
+    models = {
+        "study": Identity,
+        "guards": Guards,
+        "sources": Source,
+        "visits": PlannedVisit,
+        "fields": FieldRule,
+        "people": Person,
+    }
     for depth, part in enumerate(loc):
         if depth == 0:
             info = Content.model_fields.get(str(part))
@@ -192,6 +225,10 @@ def _line(text: str, loc: list) -> int:
                 best = best or number
             continue
         key = re.match(r"\s*([\w.\-\"]+)\s*=", line)
-        if key and [*filter(None, section.split(".")), *key[1].replace('"', "").split(".")] == names and (not indices or seen.get(section, 0) == indices[0]):
+        if (
+            key
+            and [*filter(None, section.split(".")), *key[1].replace('"', "").split(".")] == names
+            and (not indices or seen.get(section, 0) == indices[0])
+        ):
             return number
     return best

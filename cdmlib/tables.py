@@ -47,7 +47,9 @@ def build(work: Work) -> pd.DataFrame:
     _support(work.con, work.study)
     for name in standard.DERIVED:
         own = work.study.folder / "tables" / f"{name}.sql"
-        made.append(_make(work, sqlfile.read(own if own.exists() else standard.SQL / "tables" / f"{name}.sql", "table"), name))
+        made.append(
+            _make(work, sqlfile.read(own if own.exists() else standard.SQL / "tables" / f"{name}.sql", "table"), name)
+        )
     _items(work.con)
     return pd.DataFrame(made)
 
@@ -96,13 +98,22 @@ def _make(work: Work, file: SqlFile, name: str) -> Table:
         given = [row[0] for row in con.execute(f"DESCRIBE {sql}").fetchall()]
         _check_columns(file.path, name, columns, given)
         kept = [c for c in columns if c.name in given or c.role == "key"]
-        values = [f"CAST({quote(c.name)} AS {c.sql_type}) AS {c.name}" if c.name in given else f"CAST(NULL AS {c.sql_type}) AS {c.name}" for c in kept]
-        con.execute(f"CREATE TABLE {name} AS SELECT {', '.join(values)} FROM ({sql}\n) ORDER BY dataset, source_row, record_key")
+        values = [
+            f"CAST({quote(c.name)} AS {c.sql_type}) AS {c.name}"
+            if c.name in given
+            else f"CAST(NULL AS {c.sql_type}) AS {c.name}"
+            for c in kept
+        ]
+        con.execute(
+            f"CREATE TABLE {name} AS SELECT {', '.join(values)} FROM ({sql}\n) ORDER BY dataset, source_row, record_key"
+        )
     except duckdb.Error as error:
         raise CdmError(f"{file.path}: {reason(error)}") from None
     blank = con.execute(f"SELECT count(*) FROM {name} WHERE record_key IS NULL").fetchone()[0]
     if blank:
-        raise CdmError(f"{file.path}: record_key is empty in {blank} rows. Build it from columns that are always there, such as the subject and a row number.")
+        raise CdmError(
+            f"{file.path}: record_key is empty in {blank} rows. Build it from columns that are always there, such as the subject and a row number."
+        )
     repeated = con.execute(f"SELECT count(*) - count(DISTINCT record_key) FROM {name}").fetchone()[0]
     if repeated:  # a second record with the same key stays in, told apart by a number
         con.execute(
@@ -112,8 +123,14 @@ def _make(work: Work, file: SqlFile, name: str) -> Table:
         )
     if name in standard.DERIVED:
         _drop_what_is_not_collected(con, name, columns)
-    rows, sources = con.execute(f"SELECT count(*), count(DISTINCT (source, dataset, source_row)) FILTER (source_row IS NOT NULL) FROM {name}").fetchone()
-    used = con.execute(f"SELECT DISTINCT source, dataset FROM {name} WHERE source_row IS NOT NULL").fetchall() if name in standard.domains() else []
+    rows, sources = con.execute(
+        f"SELECT count(*), count(DISTINCT (source, dataset, source_row)) FILTER (source_row IS NOT NULL) FROM {name}"
+    ).fetchone()
+    used = (
+        con.execute(f"SELECT DISTINCT source, dataset FROM {name} WHERE source_row IS NOT NULL").fetchall()
+        if name in standard.domains()
+        else []
+    )
     total = sum(d.rows_stored for d in work.snapshot.datasets if (d.source, d.name) in used)
     lacking = [c.name for c in columns if c.role == "expected" and c.name not in given]
     return Table(name, file.title, rows, total - sources if used else 0, repeated, ", ".join(lacking))
@@ -129,7 +146,11 @@ def _drop_what_is_not_collected(con: duckdb.DuckDBPyConnection, name: str, colum
     for column in columns:
         sources = [source.split(".") for source in column.source.split("|") if source]
         given = not sources or any(field in there.get(table, ()) for table, field in sources)
-        empty = column.role == "expected" and rows and not con.execute(f"SELECT count({column.name}) FROM {name}").fetchone()[0]
+        empty = (
+            column.role == "expected"
+            and rows
+            and not con.execute(f"SELECT count({column.name}) FROM {name}").fetchone()[0]
+        )
         if not given or empty:
             con.execute(f"ALTER TABLE {name} DROP COLUMN {column.name}")
 
@@ -139,7 +160,9 @@ def _fill_sites(con: duckdb.DuckDBPyConnection) -> None:
     there = collected(con)
     for name in there:
         if "dm" in there and name != "dm":
-            con.execute(f"UPDATE {name} SET siteid = dm.siteid FROM dm WHERE {name}.siteid IS NULL AND dm.subjid = {name}.subjid")
+            con.execute(
+                f"UPDATE {name} SET siteid = dm.siteid FROM dm WHERE {name}.siteid IS NULL AND dm.subjid = {name}.subjid"
+            )
 
 
 def _columns(study: Study, name: str) -> tuple[Column, ...]:
@@ -150,9 +173,21 @@ def _columns(study: Study, name: str) -> tuple[Column, ...]:
 
 def _check_columns(path: Path, name: str, columns: tuple[Column, ...], given: list[str]) -> None:
     known = {c.name for c in columns}
-    problems = [f"{column!r} is not a standard column of {name}. Leave it out, or describe it in tables/{name}.csv." for column in given if column not in known]
-    problems += [f"{c.name!r} ({c.label}) must be there: select it, or NULL AS {c.name} if the study can't give it." for c in columns if c.role == "required" and c.name not in given]
-    problems += [f"{column!r} must be there: it is the way back to the record." for column in ("record_key", "subjid", "source_row") if column not in given]
+    problems = [
+        f"{column!r} is not a standard column of {name}. Leave it out, or describe it in tables/{name}.csv."
+        for column in given
+        if column not in known
+    ]
+    problems += [
+        f"{c.name!r} ({c.label}) must be there: select it, or NULL AS {c.name} if the study can't give it."
+        for c in columns
+        if c.role == "required" and c.name not in given
+    ]
+    problems += [
+        f"{column!r} must be there: it is the way back to the record."
+        for column in ("record_key", "subjid", "source_row")
+        if column not in given
+    ]
     problems += [f"{column!r} is selected twice." for column in sorted({c for c in given if given.count(c) > 1})]
     if problems:
         raise CdmError(listed(problems, f"{path}:"))
@@ -169,19 +204,42 @@ def _support(con: duckdb.DuckDBPyConnection, study: Study) -> None:
         con.execute(f"CREATE TABLE {name} ({', '.join(f'{c.name} {c.sql_type}' for c in standard.tables()[name])})")
     there = collected(con)
     for domain, rules in study.fields.items():
-        if unknown := set(rules) - {c.name for c in _columns(study, domain)} if domain in standard.domains() else {domain}:
-            raise CdmError(f"study.toml: fields.{domain}: {', '.join(sorted(unknown))} is not a standard table or column.")
+        if (
+            unknown := set(rules) - {c.name for c in _columns(study, domain)}
+            if domain in standard.domains()
+            else {domain}
+        ):
+            raise CdmError(
+                f"study.toml: fields.{domain}: {', '.join(sorted(unknown))} is not a standard table or column."
+            )
     for domain in standard.domains():
         for c in _columns(study, domain) if domain in there else ():
             if c.name not in there[domain] or c.role == "key":
                 continue
             rule = study.fields.get(domain, {}).get(c.name)
-            values = (rule.codelist if rule and rule.codelist else standard.codelists().get(c.codelist, ())) if rule or c.codelist else ()
+            values = (
+                (rule.codelist if rule and rule.codelist else standard.codelists().get(c.codelist, ()))
+                if rule or c.codelist
+                else ()
+            )
             required = "Y" if rule and rule.required else None
-            row = [domain, c.name, c.label, c.type, c.source or None, required, rule.low if rule else None, rule.high if rule else None, "|".join(values) or None]
+            row = [
+                domain,
+                c.name,
+                c.label,
+                c.type,
+                c.source or None,
+                required,
+                rule.low if rule else None,
+                rule.high if rule else None,
+                "|".join(values) or None,
+            ]
             con.execute("INSERT INTO fields VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
     for visit in study.visits:
-        con.execute("INSERT INTO visit_plan VALUES (?, ?, ?, ?, ?)", [visit.name, visit.number, visit.day, visit.before, visit.after])
+        con.execute(
+            "INSERT INTO visit_plan VALUES (?, ?, ?, ?, ?)",
+            [visit.name, visit.number, visit.day, visit.before, visit.after],
+        )
 
 
 def _items(con: duckdb.DuckDBPyConnection) -> None:
@@ -193,5 +251,7 @@ def _items(con: duckdb.DuckDBPyConnection) -> None:
             continue
         values = [column for column in columns if column not in keys]
         texts = ", ".join(f"CAST({column} AS VARCHAR) AS {column}" for column in values)
-        parts.append(f"SELECT {', '.join(keys)}, {literal(domain)} AS domain, field, value FROM (SELECT {', '.join(keys)}, {texts} FROM {domain}) UNPIVOT INCLUDE NULLS (value FOR field IN ({', '.join(values)}))")
+        parts.append(
+            f"SELECT {', '.join(keys)}, {literal(domain)} AS domain, field, value FROM (SELECT {', '.join(keys)}, {texts} FROM {domain}) UNPIVOT INCLUDE NULLS (value FOR field IN ({', '.join(values)}))"
+        )
     con.execute(f"CREATE VIEW items AS {' UNION ALL '.join(parts)}")

@@ -15,8 +15,8 @@ from cdmlib.cli import main
 
 ROOT = Path(__file__).parents[1]
 LAYERS = [
-    "errors", "sqlfile", "standard", "cases", "readers", "study", "snapshot", "mart", "tables", "checks", "workbook", "cleaning",
-    "evidence", "notebooks", "scaffold", "demo", "cli", "docs",
+    "errors", "sqlfile", "standard", "cases", "readers", "study", "journal", "snapshot", "mart", "tables", "checks", "findings", "workbook",
+    "cleaning", "review", "evidence", "notebooks", "scaffold", "demo", "cli", "docs",
 ]  # fmt: skip
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
@@ -89,7 +89,11 @@ def test_a_notebook_has_no_outputs_few_cells_and_no_program_in_it(path):
     assert "parameters" in cells[0].metadata.tags
     for cell in cells:
         nodes = list(ast.walk(ast.parse(cell.source)))
-        assert not [n for n in nodes if isinstance(n, (ast.FunctionDef, ast.For, ast.While, ast.If, ast.Lambda, ast.ListComp, ast.ClassDef))]
+        assert not [
+            n
+            for n in nodes
+            if isinstance(n, (ast.FunctionDef, ast.For, ast.While, ast.If, ast.Lambda, ast.ListComp, ast.ClassDef))
+        ]
         assert not re.search(r"\bselect\b.+\bfrom\b", cell.source, re.IGNORECASE)
 
 
@@ -105,7 +109,14 @@ def test_every_command_is_documented(command):
 
 
 def test_no_registry_address_and_no_path_of_a_machine_is_committed():
-    for path in [*modules(), *(ROOT / "tests").rglob("*.py"), *(ROOT / "bench").rglob("*.py"), *ROOT.glob("*.md"), ROOT / "Makefile", ROOT / "pyproject.toml"]:
+    for path in [
+        *modules(),
+        *(ROOT / "tests").rglob("*.py"),
+        *(ROOT / "bench").rglob("*.py"),
+        *ROOT.glob("*.md"),
+        ROOT / "Makefile",
+        ROOT / "pyproject.toml",
+    ]:
         if path == Path(__file__):
             continue
         text = path.read_text(encoding="utf-8")

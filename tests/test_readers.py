@@ -789,6 +789,7 @@ BAD_ZIPS = [
     ([(link("ae.csv"), "/etc/passwd")], ["ae.csv", "link"]),
     ([("AE.csv", "x"), ("ae.csv", "y")], ["the same name"]),
     ([("inner.zip", "x")], ["inner.zip", "itself a zip"]),
+    ([(zipfile.ZipInfo(""), "x")], ["no name"]),
     ([("ae.csv", b"0" * 120_000_000)], ["ae.csv", "unpack"]),
 ]
 

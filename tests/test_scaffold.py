@@ -34,11 +34,15 @@ def test_synonyms_dates_units_and_wide_tests_are_matched(data, extract):
     snapshot.ingest(studies.load("abc"))
     with mart.scratch("abc") as work:
         tables.build(work)
-        assert work.con.execute("SELECT record_key, siteid, aeterm, aestdat, aestdtc FROM ae ORDER BY 1").fetchall() == [
+        assert work.con.execute(
+            "SELECT record_key, siteid, aeterm, aestdat, aestdtc FROM ae ORDER BY 1"
+        ).fetchall() == [
             ("AE|S1|1", "01", "Rash", "05/13/2024", "2024-05-13"),
             ("AE|S1|2", "01", "Cough", "12/01/2024", "2024-12-01"),
         ]
-        assert work.con.execute("SELECT vstestcd, visit, vsorres, vsstresn, vsstresu FROM vs ORDER BY record_key").fetchall() == [
+        assert work.con.execute(
+            "SELECT vstestcd, visit, vsorres, vsstresn, vsstresu FROM vs ORDER BY record_key"
+        ).fetchall() == [
             ("SYSBP", "Week 1", "120", 120.0, "mmHg"),
             ("WEIGHT", "Week 1", "150", 68.04, "kg"),
             ("SYSBP", "Week 2", None, None, "mmHg"),
@@ -74,7 +78,8 @@ def build(name, path, data):
 def test_the_scaffold_of_the_cdisc_pilot_crf_runs_unedited_and_loses_no_row(data, realdata):
     snap, made, ran = build("pilot", realdata / "cdisc-pilot-crf", data)
     assert {d.name: (d.rows_in_file, d.rows_stored, d.rows_quarantined) for d in snap.datasets} == {
-        name: (n, n, 0) for name, n in (("AE", 1272), ("CM", 7510), ("DM", 306), ("DS", 342), ("EX", 591), ("MH", 1818), ("VS", 8211))
+        name: (n, n, 0)
+        for name, n in (("AE", 1272), ("CM", 7510), ("DM", 306), ("DS", 342), ("EX", 591), ("MH", 1818), ("VS", 8211))
     }
     assert made.rows["subjects"] == 306 and made.rows["dm"] == 306
     assert (made.left_out[["ae", "cm", "dm", "ds", "ex", "mh", "vs"]] == 0).all()

@@ -91,7 +91,10 @@ def test_a_corrected_declaration_reads_the_same_files_anew(study):
         ({"AE": rows(80), "DM": rows(100)}, "edc.AE lost 20 of 100 rows"),
         ({"AE": "SUBJID,AETERM\n", "DM": rows(100)}, "edc.AE had 100 rows and is now empty"),
         ({"AE": rows(100)}, "dataset edc.DM (100 rows) is missing"),
-        ({"AE": rows(100, start=10), "DM": rows(100, start=10)}, "9 of 100 subjects are gone (S001, S002, S003, S004, S005, …)"),
+        (
+            {"AE": rows(100, start=10), "DM": rows(100, start=10)},
+            "9 of 100 subjects are gone (S001, S002, S003, S004, S005, …)",
+        ),
     ],
 )
 def test_a_mass_deletion_is_held_until_confirmed_with_a_reason(study, second, words):

@@ -32,14 +32,23 @@ def write(data, text):
 def test_a_study_is_read_with_its_defaults_and_can_not_be_changed(data):
     write(data, GOOD)
     study = studies.load("abc")
-    assert (study.id, study.study.title, study.sources["edc"].encoding, study.visits[0].day) == ("abc", "A study", "utf-8", 15)
+    assert (study.id, study.study.title, study.sources["edc"].encoding, study.visits[0].day) == (
+        "abc",
+        "A study",
+        "utf-8",
+        15,
+    )
     assert (study.guards.rows_lost, study.guards.subjects_lost) == (0.10, 0.05)
     with pytest.raises(Exception, match="frozen"):
         study.study.title = "other"
 
 
 def test_every_mistake_is_reported_at_once_with_line_and_meaning(data):
-    write(data, GOOD.replace("layout =", "layot =").replace("number = 2", 'number = "two"').replace("before = 3", "before = -3") + '\n[of]\nAE001 = "x"\n')
+    write(
+        data,
+        GOOD.replace("layout =", "layot =").replace("number = 2", 'number = "two"').replace("before = 3", "before = -3")
+        + '\n[of]\nAE001 = "x"\n',
+    )
     with pytest.raises(CdmError) as caught:
         studies.load("abc")
     said = str(caught.value)
@@ -58,7 +67,7 @@ def test_a_study_id_can_not_lead_outside_the_data_folder(data, bad):
 
 def test_an_unknown_study_names_those_there_are(data):
     write(data, GOOD)
-    with pytest.raises(CdmError, match="There is no study 'nope'.*There are: abc"):
+    with pytest.raises(CdmError, match=r"There is no study 'nope'.*There are: abc"):
         studies.load("nope")
 
 

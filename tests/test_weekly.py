@@ -35,9 +35,18 @@ def current(study):
 
 def test_a_weekly_run_leaves_executed_notebooks_a_workbook_a_manifest_and_published_results(study):
     run = study.folder / "runs" / "2024-03-04-001"
-    assert {path.name for path in run.iterdir()} >= {"10_ingest.ipynb", "20_cleaning.ipynb", "cleaning_demo_2024-03-04.xlsx", "manifest.json"}
+    assert {path.name for path in run.iterdir()} >= {
+        "10_ingest.ipynb",
+        "20_cleaning.ipynb",
+        "cleaning_demo_2024-03-04.xlsx",
+        "manifest.json",
+    }
     manifest = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
-    assert (manifest["status"], manifest["mart"], manifest["as_of"]) == ("complete", "2024-03-04-001.duckdb", "2024-03-04")
+    assert (manifest["status"], manifest["mart"], manifest["as_of"]) == (
+        "complete",
+        "2024-03-04-001.duckdb",
+        "2024-03-04",
+    )
     con = mart.open_published(study)
     assert con.execute("SELECT count(*) > 100 FROM subjects").fetchone()[0]
     assert con.execute("SELECT count(*) > 0 FROM findings").fetchone()[0]
@@ -48,13 +57,13 @@ def test_a_weekly_run_leaves_executed_notebooks_a_workbook_a_manifest_and_publis
 def test_the_executed_notebook_shows_the_parameters_and_results(study):
     notebook = nbformat.read(study.folder / "runs" / "2024-03-04-001" / "20_cleaning.ipynb", as_version=4)
     text = json.dumps(notebook.cells)
-    assert '2024-03-04-001' in text and "check_id" in text
+    assert "2024-03-04-001" in text and "check_id" in text
 
 
 def test_published_results_are_read_only_and_reach_no_file(study):
     con = mart.open_published(study)
     for sql in ("DELETE FROM findings", "SELECT * FROM read_text('/etc/hostname')"):
-        with pytest.raises(Exception, match="read-only|disabled"):
+        with pytest.raises(Exception, match=r"read-only|disabled"):
             con.execute(sql)
     con.close()
 

@@ -63,7 +63,9 @@ def check_members(infos: list[zipfile.ZipInfo], archive: str) -> None:
         name = info.orig_filename
         parts = PurePosixPath(name).parts
         why = ""
-        if name.startswith("/") or ".." in parts or "\\" in name or re.match(r"[A-Za-z]:", name) or "\0" in name:
+        if not name:
+            why = "it has no name"
+        elif name.startswith("/") or ".." in parts or "\\" in name or re.match(r"[A-Za-z]:", name) or "\0" in name:
             why = "its name leads outside the archive"
         elif stat.S_ISLNK(info.external_attr >> 16):
             why = "it is a link to another file"
