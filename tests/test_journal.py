@@ -690,15 +690,13 @@ def test_a_database_that_can_not_be_written_stops_the_act(postgresql, tmp_path, 
 
 def test_a_user_who_may_only_add_and_read_can_work_with_the_journal_and_nothing_more(postgresql, tmp_path):
     url, role = schema(postgresql), f"writer{next(NUMBERS)}"
-    @@url.replace("postgres@", f"{role}@")@@""@@
-    study = studies.read(tmp_path / "study.toml")
+    study = study_in(tmp_path, url=url.replace("postgres@", f"{role}@"))
     with connect(url) as con:
         con.execute(f"CREATE ROLE {role} LOGIN; GRANT USAGE ON SCHEMA {url.rpartition('%3D')[2]} TO {role}")
         with pytest.raises(CdmError, match="permission denied"):
             journal.append(study, "anna", "lead", ACTS)
         (tmp_path / "owner").mkdir()
-        (tmp_path / "owner" / "study.toml").write_text(TOML.format("other", url, ""), encoding="utf-8")
-        journal.append(studies.read(tmp_path / "owner" / "study.toml"), "dba", "programmer", ACTS[:1])
+        journal.append(study_in(tmp_path / "owner", "other", url), "dba", "programmer", ACTS[:1])
         con.execute(f"GRANT SELECT, INSERT ON journal TO {role}")
     assert len(journal.append(study, "anna", "lead", ACTS)) == 8 and journal.verify(study).ok
 
@@ -714,8 +712,7 @@ def append_with_little_room(study, room: int, answer) -> None:
 
 
 def test_a_full_disk_stops_the_whole_batch_and_leaves_the_journal_as_it_was(tmp_path):
-    @@""@@""@@
-    study = studies.read(tmp_path / "study.toml")
+    study = study_in(tmp_path)
     entries = journal.append(study, "anna", "lead", ACTS)
     for room in (0, 10_000, 60_000, 200_000):
         answer = PROCESSES.SimpleQueue()
@@ -758,9 +755,8 @@ def test_a_batch_is_written_whole_or_not_at_all(make):
 
 
 def test_a_password_is_never_in_a_message(tmp_path):
-    @@"postgresql+psycopg://anna:hunter2@127.0.0.1:1/db"@@""@@
     with pytest.raises(CdmError, match=r"anna:\*\*\*@127") as caught:
-        journal.append(studies.read(tmp_path / "study.toml"), "anna", "lead", ACTS)
+        journal.append(study_in(tmp_path, url="postgresql+psycopg://anna:hunter2@127.0.0.1:1/db"), "anna", "lead", ACTS)
     assert "hunter2" not in str(caught.value)
 
 
@@ -777,8 +773,7 @@ def test_a_password_is_never_in_a_message(tmp_path):
     ],
 )
 def test_the_acting_person_is_one_whom_the_study_lists(tmp_path, monkeypatch, people, user, expected):
-    @@""@@people@@
-    study = studies.read(tmp_path / "study.toml")
+    study = study_in(tmp_path, people=people)
     monkeypatch.setenv("CDM_USER", user)
     if isinstance(expected, tuple):
         assert journal.who(study) == expected
@@ -791,11 +786,10 @@ def test_the_acting_person_is_one_whom_the_study_lists(tmp_path, monkeypatch, pe
 
 
 def test_somebody_without_a_name_can_not_act(tmp_path, monkeypatch):
-    @@""@@""@@
     monkeypatch.delenv("CDM_USER", raising=False)
     monkeypatch.setattr(journal.getpass, "getuser", lambda: {}["uid"])
     with pytest.raises(CdmError, match="Set CDM_USER"):
-        journal.who(studies.read(tmp_path / "study.toml"))
+        journal.who(study_in(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -810,16 +804,14 @@ def test_somebody_without_a_name_can_not_act(tmp_path, monkeypatch):
     ],
 )
 def test_a_person_is_listed_once_with_a_user_name_and_a_known_role(tmp_path, text, said):
-    @@""@@text@@
     with pytest.raises(CdmError, match=said):
-        studies.read(tmp_path / "study.toml")
+        study_in(tmp_path, people=text)
 
 
 @pytest.mark.parametrize("url", ["sqlite:///elsewhere.db", "mysql://x/y", "journal.db", "postgresql://"])
 def test_a_journal_is_in_the_study_folder_or_in_postgresql(tmp_path, url):
-    @@url@@""@@
     with pytest.raises(CdmError, match=r"study\.journal"):
-        studies.read(tmp_path / "study.toml")
+        study_in(tmp_path, url=url)
 
 
 def test_an_export_is_a_csv_or_jsonl_file_made_whole(make, tmp_path):
