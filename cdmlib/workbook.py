@@ -326,7 +326,7 @@ def _head(pen: _Pen, sheet: Worksheet, item: CheckSheet | ListingSheet, layout: 
     edges, keys = [sum(column.width for column in layout[: at + 1]) for at in range(len(layout))], 0
     for at, column in enumerate(layout):
         sheet.set_column(at, at, column.width)
-        keys += keys == at and column.name in ("record_key", *KEYS) and edges[at] <= 75
+        keys += keys == at and column.name in ("flag", "record_key", *KEYS) and edges[at] <= 75
     sheet.freeze_panes(HEAD, keys)
     sheet.set_row(0, 21)
     _link(pen, sheet, 0, 0, f"'{CONTENTS}'!A1", f"← {CONTENTS}", "back")

@@ -83,7 +83,7 @@ def test_a_check_that_was_not_run_or_failed_gives_its_reason_and_never_looks_cle
     xl = written(silent("CL1", "clean"), silent("NR1", "not run", reason), silent("ER1", "error", "Conversion Error"))
     sheet = xl["Contents"]
     fills = {
-        row[7].value: row[7].fill.fgColor.rgb for row in sheet.iter_rows() if row[7].value not in (None, "Outcome")
+        row[8].value: row[8].fill.fgColor.rgb for row in sheet.iter_rows() if row[8].value not in (None, "Outcome")
     }
     assert {line["Check"]: line["Reason"] for line in table(sheet)} == {
         "ER1": "Conversion Error", "NR1": reason, "CL1": None,
@@ -110,7 +110,7 @@ def test_a_header_cell_has_the_label_and_below_it_the_variable_name(written):
     assert [cell.value for cell in sheet[3]] == [
         "Site\nsiteid", "Subject\nsubjid", "Visit\nvisit", "Form\nform", "Row\nformrow", "Reported term\naeterm",
         "Start date\naestdtc", "Query text\nmessage", "Status\nreview_status", "Comment\nreview_comment",
-        "Owner\nowner", "Finding id\nfinding_id",
+        "Owner\nowner", "Waived until\nreview_expires", "Finding id\nfinding_id",
     ]  # fmt: skip
 
 
@@ -124,7 +124,7 @@ def test_a_column_without_a_label_is_called_by_its_name_in_words(written):
 
 def test_header_and_keys_are_frozen_and_every_column_can_be_filtered(written):
     sheet = written(check(n=3))["AE004"]
-    assert (sheet.freeze_panes, sheet.auto_filter.ref) == ("F4", "A3:L6")
+    assert (sheet.freeze_panes, sheet.auto_filter.ref) == ("F4", "A3:M6")
 
 
 def test_the_values_in_question_are_filled_even_when_they_are_empty(written):
@@ -139,7 +139,7 @@ def test_the_reviewer_has_unlocked_cells_and_a_list_to_choose_the_status_from(wr
     (rule,) = sheet.data_validations.dataValidation
     at = named(sheet)
     assert str(rule.sqref) == "I4:I5" and at["review_status"] == "I"
-    assert rule.formula1 == '"Open,Query raised,Confirmed correct,Not an issue,Resolved"'
+    assert rule.formula1 == '"Open,Query raised,Confirmed correct,Not an issue,Resolved,Waived"'
     for name in workbook.REVIEW:
         cell = sheet[f"{at[name]}4"]
         assert cell.value is None and not cell.protection.locked
@@ -150,7 +150,7 @@ def test_an_earlier_review_is_shown_to_be_gone_on_with_and_counted(written, tmp_
     rows = [(*ROW, "Headache", "2024", "Correct.", "Open", "Asked", "f1"), (*ROW, "Rash", "", "x", None, "", "f2")]
     xl = written(check(columns=columns, rows=rows, n=2))
     sheet, at = xl["AE004"], named(xl["AE004"])
-    assert [sheet[f"{at[name]}4"].value for name in (*workbook.REVIEW, "finding_id")] == ["Open", "Asked", None, "f1"]
+    assert [sheet[f"{at[name]}4"].value for name in (*workbook.REVIEW, "finding_id")] == ["Open", "Asked", None, None, "f1"]
     assert table(xl["Contents"])[0]["Reviewed"] == "=COUNTA('AE004'!$I$4:$I$5)"
     with zipfile.ZipFile(tmp_path / "cleaning.xlsx") as file:
         assert b"</f><v>1</v>" in file.read("xl/worksheets/sheet1.xml"), "also for readers that do not compute"
@@ -275,7 +275,7 @@ def test_a_listing_has_no_reviewer_columns_and_one_that_was_not_made_says_why(wr
     assert list(named(xl["LAE"])) == [*KEYS, "aeterm"] and not xl["LAE"].data_validations.dataValidation
     assert (xl["LAE"].freeze_panes, xl["LAE"].auto_filter.ref, xl["LEMPTY"].max_row) == ("F4", "A3:F4", 3)
     lines = {row[0]: row for row in xl["Contents"].iter_rows(values_only=True)}
-    assert lines["LEMPTY"][5] == 0 and lines["LNONE"][5:9] == (None, None, "NOT RUN", "table eg is not collected")
+    assert lines["LEMPTY"][5] == 0 and lines["LNONE"][5:10] == (None, None, None, "NOT RUN", "table eg is not collected")
     assert "LNONE" not in xl.sheetnames
 
 
