@@ -103,8 +103,12 @@ def run_one(
     sql = tables.with_optional(check, there)
     params = used_params(sql, {"as_of": as_of} | check.params | study.parameters.get(check.id, {}))
     try:
-        columns = tables.columns_of(con, sql, params)
-        n = con.execute(_insert(check, sql, columns, params, there), params).fetchone()[0]
+        found = con.execute(sql, params).to_arrow_table()
+        insert = _insert(check, {field.name: str(field.type) for field in found.schema}, params, there)
+        if n := found.num_rows:
+            con.register("found", found)
+            con.execute(insert)
+            con.unregister("found")
     except duckdb.Error as error:
         cannot_bind = isinstance(error, duckdb.BinderException | duckdb.CatalogException)
         if cannot_bind and (missing := not_collected(con, check, there, str(error))):
@@ -140,9 +144,9 @@ def not_collected(
 
 
 def _insert(
-    check: SqlFile, sql: str, columns: dict[str, str], params: dict[str, float | str], there: dict[str, tuple[str, ...]]
+    check: SqlFile, columns: dict[str, str], params: dict[str, float | str], there: dict[str, tuple[str, ...]]
 ) -> str:
-    """One statement that runs the check and writes its findings with message, evidence and a stable id."""
+    """One statement that writes what a check found, as the view `found`, with message, evidence and a stable id."""
     if "record_key" not in columns:
         raise duckdb.BinderException("the check must select record_key, the key of the record its finding is on")
     evidence = [
@@ -178,14 +182,14 @@ def _insert(
     return f"""INSERT INTO findings
         SELECT left(md5(concat_ws('|', {literal(check.id)}, f.record_key, {field})), 16), {texts}, {", ".join(key.values())},
                f.record_key, {field}, {" || ".join(pieces)}, {f"to_json(struct_pack({packed}))" if packed else "'{}'"}
-        FROM ({sql}\n) f {join} ORDER BY {key["siteid"]}, {key["subjid"]}, f.record_key"""
+        FROM found f {join} ORDER BY {key["siteid"]}, {key["subjid"]}, f.record_key"""
 
 
 def _shown(expression: str, sql_type: str) -> str:
     """A value as a person writes it: 63 rather than 63.0."""
-    if sql_type in ("DOUBLE", "FLOAT"):
+    if sql_type in ("double", "float"):
         return f"CASE WHEN {expression} = trunc({expression}) AND abs({expression}) < 1e15 THEN CAST(CAST({expression} AS BIGINT) AS VARCHAR) ELSE CAST({expression} AS VARCHAR) END"
-    return expression if sql_type == "VARCHAR" else f"CAST({expression} AS VARCHAR)"
+    return expression if sql_type == "string" else f"CAST({expression} AS VARCHAR)"
 
 
 def _refuse_unknown(study: Study, checks: list[SqlFile]) -> None:
