@@ -17,7 +17,7 @@ lint: $(READY)
 	$(BIN)/ruff format --check cdmlib tests bench
 
 lab: $(READY)
-	$(BIN)/jupyter lab --notebook-dir=. notebooks
+	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks
 
 bench: $(READY)
 	for f in bench/bench_*.py; do $(BIN)/python $$f || exit 1; done
