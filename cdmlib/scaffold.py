@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import re
 import shutil
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -24,7 +25,7 @@ SUBJECTS = ("SUBJECT", "SUBJID", "SUBJECTNAMEORIDENTIFIER", "USUBJID", "SUBJECTI
 TITLES = {
     "dm": "Demographics", "ae": "Adverse events", "cm": "Concomitant medications", "mh": "Medical history", "ds": "Disposition",
     "ex": "Study treatment", "vs": "Vital signs", "lb": "Laboratory results", "eg": "Electrocardiogram", "qs": "Questionnaires",
-    "sv": "Visits", "ie": "Eligibility", "pr": "Procedures", "dv": "Protocol deviations",
+    "sv": "Visits", "ie": "Eligibility", "pr": "Procedures", "dv": "Protocol deviations", "edc_queries": "EDC queries",
 }  # fmt: skip
 WIDE = re.compile(r"([A-Z0-9]+)_([A-Z]{2})ORRES")  # a column group per test: DIABP_VSORRES, DIABP_VSORRESU, …
 VITAL_SIGNS = {
@@ -38,6 +39,7 @@ VITAL_SIGNS = {
     "RESP": "breaths/min",
     "BMI": "kg/m2",
 }
+NO_DATE = ("NA", "N/A", "NULL", "NaT")  # what some systems write in place of a date
 NUMERIC_DATE = r"\d\d?[-/. ]\d\d?[-/. ]\d{4}.*"
 
 
@@ -61,16 +63,22 @@ class Match:
     remarks: list[str] = field(default_factory=list)
 
     def column(self, *names: str) -> str:
-        """The source's spelling of the first of these names that it has (AE_TERM for AETERM too), or an empty text."""
-        upper = {column.upper().replace("_", ""): column for column in self.dataset.columns} | {
-            column.upper(): column for column in self.dataset.columns
-        }
-        return next((upper[name] for name in names if name in upper), "")
+        """The source's spelling of the first of these names that it has, or an empty text (see `plain`)."""
+        there = {plain(column): column for column in self.dataset.columns}
+        there |= {column.upper(): column for column in self.dataset.columns}
+        return next(
+            (there.get(name) or there[plain(name)] for name in names if name in there or plain(name) in there), ""
+        )
 
     def take(self, standard_name: str, source_column: str, expression: str = "") -> None:
         self.used.add(source_column)
         self.sources[standard_name] = source_column
         self.expressions[standard_name] = expression or quote_plain(source_column)
+
+
+def plain(name: str) -> str:
+    """A column name without what differs between spellings: AE_TERM is AETERM, and `Log # ` is LOG."""
+    return re.sub(r"[\s_#]+", "", name).upper()
 
 
 def new(study_id: str, path: Path, cutoff: str, title: str = "") -> New:
@@ -103,21 +111,29 @@ def _fill(study_id: str, working: Path, cutoff: str, title: str) -> list[str]:
     found = readers.recognise(working / "incoming" / cutoff)
     if not found:
         raise CdmError(f"Nothing in the extract has a layout that can be read; there are {', '.join(readers.LAYOUTS)}.")
-    said, sources = [], {}
+    sources: dict[str, readers.Recognised] = {}
     for item in found:
-        name = _source_name(item.layout, sources)
-        sources[name] = item
+        sources[_source_name(item.layout, sources)] = item
+    taken = _taken(working, cutoff, _study_toml(study_id, title, sources))
+    if (apart := _queries_apart(sources, taken)) != sources:
+        sources, taken = apart, _taken(working, cutoff, _study_toml(study_id, title, apart))
+    said = []
+    for name, item in sources.items():
         said.append(f"{item.layout}: {len(item.datasets)} datasets as source {name!r}: {', '.join(item.datasets)}")
         said += [
             f"  encoding of {dataset}: {encoding}, because it is not {item.options.encoding}"
             for dataset, encoding in item.options.encodings.items()
         ]
+        if item.options.missing:
+            said.append(
+                f"  dates given as {', '.join(item.options.missing)} are read as empty (`missing` in study.toml)"
+            )
     said += [f"left: {file} ({why})" for item in found for file, why in item.left.items()]
-    (working / "study.toml").write_text(_study_toml(study_id, title, sources), encoding="utf-8")
-    scratch = studies.read(working / "study.toml")
-    taken = snapshot.ingest(scratch, cutoff).snapshot
-    subject = _subject_column(taken.datasets)
-    (working / "study.toml").write_text(_study_toml(study_id, title, sources, subject), encoding="utf-8")
+    clinical = [dataset for dataset in taken.datasets if not _lists_queries(dataset)]
+    subject = _subject_column(clinical) if clinical else ""
+    subjects = {d.source: Match(d, Path()).column(subject) or subject for d in taken.datasets if not _lists_queries(d)}
+    subjects |= {d.source: _query_subject(d) for d in taken.datasets if _lists_queries(d) and d.source not in subjects}
+    (working / "study.toml").write_text(_study_toml(study_id, title, sources, subjects), encoding="utf-8")
     by_domain, left = _by_domain(taken)
     (working / "tables").mkdir()
     (working / "checks").mkdir()
@@ -131,12 +147,60 @@ def _fill(study_id: str, working: Path, cutoff: str, title: str) -> list[str]:
     return said
 
 
+def _taken(working: Path, cutoff: str, settings: str) -> snapshot.Snapshot:
+    """The extract taken in with these settings, for a look at it."""
+    shutil.rmtree(working / "snapshots", ignore_errors=True)
+    (working / "study.toml").write_text(settings, encoding="utf-8")
+    return snapshot.ingest(studies.read(working / "study.toml"), cutoff).snapshot
+
+
+def _queries_apart(sources: dict[str, readers.Recognised], taken: snapshot.Snapshot) -> dict[str, readers.Recognised]:
+    """The sources with query listings as one of their own, where a date given as NA is empty; NA elsewhere may be an answer."""
+    made = {}
+    for name, item in sources.items():
+        own = [dataset for dataset in taken.datasets if dataset.source == name]
+        listings = [dataset for dataset in own if _lists_queries(dataset)]
+        others = [dataset for dataset in own if dataset not in listings]
+        files = {dataset.file for dataset in listings}
+        if not listings or files & {dataset.file for dataset in others}:  # sheets of one workbook stay together
+            made[name] = item
+            continue
+        if others:
+            rest = dict.fromkeys(glob.escape(dataset.file) for dataset in others)
+            made[name] = replace(item, files=tuple(rest), datasets=tuple(dataset.name for dataset in others))
+        missing = tuple(text for text in NO_DATE if any(_in_a_date(text, taken, dataset) for dataset in listings))
+        made["queries" if "queries" not in made else f"queries_{name}"] = replace(
+            item,
+            files=tuple(map(glob.escape, sorted(files))) if others else item.files,
+            datasets=tuple(dataset.name for dataset in listings),
+            options=replace(item.options, missing=missing),
+        )
+    return made
+
+
+def _in_a_date(text: str, taken: snapshot.Snapshot, dataset: Stored) -> bool:
+    """Whether a text stands in a date column of a query listing, or as a response in one that has a row per change."""
+    match = Match(dataset, taken.parquet(dataset))
+    names = [column.source for column in standard.tables()["edc_queries"] if column.type == "date"]
+    names += ["response"] if _all(match, _column("edc_queries", "changed")) else []
+    columns = [quote(column) for name in names for column in _all(match, _column("edc_queries", name))]
+    found = " OR ".join(f"{column} = {literal(text)}" for column in columns) or "false"
+    return (
+        duckdb.execute(f"SELECT count(*) FROM read_parquet({literal(str(match.path))}) WHERE {found}").fetchone()[0] > 0
+    )
+
+
+def _all(match: Match, column: Column) -> list[str]:
+    """Every column of the source that goes by one of a standard column's names, in the order of the names."""
+    return list(dict.fromkeys(filter(None, (match.column(name) for name in (column.name.upper(), *column.synonyms)))))
+
+
 def _source_name(layout: str, taken: dict) -> str:
     name = {"xpt": "sdtm", "sas7bdat": "sas", "dataset-json": "sdtm"}.get(layout, "edc")
     return name if name not in taken else f"{name}_{layout.replace('-', '_')}"
 
 
-def _study_toml(study_id: str, title: str, sources: dict, subject: str = "") -> str:
+def _study_toml(study_id: str, title: str, sources: dict, subjects: dict[str, str] | None = None) -> str:
     """study.toml with what was recognised, each setting explained."""
     lines = ["[study]", f"id = {json.dumps(study_id)}", f"title = {json.dumps(title, ensure_ascii=False)}", ""]
     for name, item in sources.items():
@@ -147,7 +211,9 @@ def _study_toml(study_id: str, title: str, sources: dict, subject: str = "") -> 
             lines.append(f"delimiter = {json.dumps(options.delimiter)}")
         if options.header_row != default.header_row:
             lines.append(f"header_row = {options.header_row}")
-        if subject:
+        if options.missing:
+            lines.append(f"missing = {json.dumps(list(options.missing))}  # texts that mean an empty value")
+        if subject := (subjects or {}).get(name):
             lines.append(f"subject = {json.dumps(subject)}  # column that names the subject")
         if options.encodings:
             inner = ", ".join(
@@ -168,7 +234,7 @@ def _study_toml(study_id: str, title: str, sources: dict, subject: str = "") -> 
 
 def _subject_column(datasets: list[Stored]) -> str:
     """The column that names the subject in most datasets; a dataset without it would not meet the others."""
-    counts = Counter(name for d in datasets for name in {column.upper() for column in d.columns} & set(SUBJECTS))
+    counts = Counter(name for d in datasets for name in SUBJECTS if name in _spellings(d))
     if not counts:
         raise CdmError(f"No dataset has a column that names the subject; looked for {', '.join(SUBJECTS)}.")
     return max(counts, key=lambda name: (counts[name], -SUBJECTS.index(name)))
@@ -179,11 +245,11 @@ def _by_domain(taken: snapshot.Snapshot) -> tuple[dict[str, list[Stored]], list[
     by_domain: dict[str, list[Stored]] = {}
     left = []
     for dataset in taken.datasets:
-        columns = {column.upper() for column in dataset.columns}
+        columns = _spellings(dataset)
         domain = _domain(dataset, columns, taken.parquet(dataset))
-        if not columns & set(SUBJECTS):
+        if not columns & {*SUBJECTS, *(_names(_column("edc_queries", "subjid")) if domain == "edc_queries" else ())}:
             left.append((dataset.name, "no column names a subject"))
-        elif not dataset.columns or domain not in standard.domains():
+        elif not dataset.columns or domain not in standard.mapped():
             left.append(
                 (
                     dataset.name,
@@ -199,6 +265,8 @@ def _by_domain(taken: snapshot.Snapshot) -> tuple[dict[str, list[Stored]], list[
 
 def _domain(dataset: Stored, columns: set[str], path: Path) -> str:
     """The domain a dataset is of: what its column DOMAIN says, else its name, else the table that most of its columns fit."""
+    if _lists_queries(dataset):
+        return "edc_queries"
     if "RDOMAIN" in columns:
         return "supplemental qualifiers"
     if "DOMAIN" in columns:
@@ -223,6 +291,32 @@ def _names(column: Column) -> set[str]:
     return {column.name.upper(), *column.synonyms}
 
 
+def _spellings(dataset: Stored) -> set[str]:
+    """The names of a dataset's columns in capitals, and plain."""
+    return {spelling for column in dataset.columns for spelling in (column.upper(), plain(column))}
+
+
+def _column(table: str, name: str) -> Column:
+    return next(column for column in standard.tables()[table] if column.name == name)
+
+
+def _lists_queries(dataset: Stored) -> bool:
+    """A listing of EDC queries: it has a status, a date of opening or of each status, and a query text or marking group."""
+    columns = _spellings(dataset)
+
+    def any_of(*names: str) -> bool:
+        return any(_names(_column("edc_queries", name)) & columns for name in names)
+
+    return (
+        any_of("state") and any_of("opened", "changed") and any_of("text", "marking_group") and any_of("field", "form")
+    )
+
+
+def _query_subject(dataset: Stored) -> str:
+    """The column of a query listing that names the subject, as it is spelled there."""
+    return next(iter(_all(Match(dataset, Path()), _column("edc_queries", "subjid"))), "")
+
+
 def _match(domain: str, match: Match, subject: str) -> Match:
     """Match the columns of one dataset to those of a standard table."""
     columns = standard.tables()[domain]
@@ -232,8 +326,11 @@ def _match(domain: str, match: Match, subject: str) -> Match:
         names = ("SITENUMBER", *known.synonyms) if rave and name == "siteid" else (*candidates, *known.synonyms)
         if source := match.column(*names):
             match.take(name, source)
-    match.take("subjid", match.column(subject))
-    match.expressions.setdefault("form", literal(match.dataset.labels.get("", match.dataset.name)))
+    match.take(
+        "subjid", match.column(subject, *(_column(domain, "subjid").synonyms if domain in standard.OPERATIONAL else ()))
+    )
+    if domain in standard.domains():
+        match.expressions.setdefault("form", literal(match.dataset.labels.get("", match.dataset.name)))
     wide = _wide_groups(domain, match)
     for column in columns:
         if (
@@ -254,6 +351,14 @@ def _match(domain: str, match: Match, subject: str) -> Match:
 
 def _match_own(match: Match, column: Column) -> None:
     """A column that is collected as such: verbatim, or with its coding read by the macro of its code list."""
+    if (
+        column in standard.tables()["edc_queries"]
+    ):  # several columns for one thing (a date for each way of closing): the first filled
+        if found := _all(match, column):
+            match.used.update(found)
+            both = f"coalesce({', '.join(map(quote_plain, found))})" if len(found) > 1 else quote_plain(found[0])
+            match.take(column.name, found[0], f"num({both})" if column.type == "number" else both)
+        return
     twin = next((c for c in standard.tables()[_table_of(column)] if c.source == column.name), None)
     names = [column.name.upper(), *column.synonyms, *((twin.name.upper(), *twin.synonyms) if twin else ())]
     raw = [f"{name}_RAW" for name in names] if twin else []
@@ -355,8 +460,25 @@ def _wide_groups(domain: str, match: Match) -> list[dict[str, str]]:
     return groups
 
 
+def _query_key(match: Match) -> tuple[str, str]:
+    """The key of a query: its number in the listing, with the time of the row in a listing that has one per status."""
+
+    def given(name: str) -> str:
+        return match.expressions.get(name, "NULL")
+
+    if not (number := match.sources.get("query_id")):
+        place = ", ".join(given(name) for name in ("subjid", "visit", "form", "field", "formrow", "opened", "text"))
+        return f"query_key({place})", "built from place, opening date and text, as the listing gives no query number"
+    if "changed" not in match.sources:
+        return f"concat_ws('|', 'Q', {quote_plain(number)})", f"the listing's own number {number}"
+    row = f"concat_ws('|', 'Q', {quote_plain(number)}, {given('changed')}, {given('state')}, {given('response')})"
+    return row, f"the listing's own number {number}, with time and status: a row per change"
+
+
 def _key(domain: str, match: Match, wide: bool) -> tuple[str, str]:
     """The expression for record_key, and what to say of it: the source's own record id, else the fewest columns that tell rows apart."""
+    if domain == "edc_queries":
+        return _query_key(match)
     subject = match.expressions["subjid"]
     prefix = literal(domain.upper())
     if record := match.column("RECORDID"):
@@ -490,11 +612,37 @@ def _source_of(column: str, match: Match, groups: list[dict[str, str]]) -> bool:
 
 def _system(column: str, match: Match) -> bool:
     """Columns of the EDC itself, of no interest to a reader of the table."""
-    return (
-        match.column("RECORDACTIVE") != ""
-        and column.upper()
-        in ["USERID", "PROJECTID", "PROJECT", "STUDYID", "ENVIRONMENTNAME", "SUBJECTID", "STUDYSITEID", "SITEID", "SITE", "SITENUMBER", "SITEGROUP", "INSTANCEID", "INSTANCENAME", "INSTANCEREPEATNUMBER", "FOLDERID", "FOLDER", "FOLDERNAME", "FOLDERSEQ", "TARGETDAYS", "DATAPAGEID", "DATAPAGENAME", "PAGEREPEATNUMBER", "RECORDDATE", "RECORDID", "RECORDPOSITION", "RECORDACTIVE", "SAVETS", "MINCREATED", "MAXUPDATED"]
-    )
+    return match.column("RECORDACTIVE") != "" and column.upper() in [
+        "USERID",
+        "PROJECTID",
+        "PROJECT",
+        "STUDYID",
+        "ENVIRONMENTNAME",
+        "SUBJECTID",
+        "STUDYSITEID",
+        "SITEID",
+        "SITE",
+        "SITENUMBER",
+        "SITEGROUP",
+        "INSTANCEID",
+        "INSTANCENAME",
+        "INSTANCEREPEATNUMBER",
+        "FOLDERID",
+        "FOLDER",
+        "FOLDERNAME",
+        "FOLDERSEQ",
+        "TARGETDAYS",
+        "DATAPAGEID",
+        "DATAPAGENAME",
+        "PAGEREPEATNUMBER",
+        "RECORDDATE",
+        "RECORDID",
+        "RECORDPOSITION",
+        "RECORDACTIVE",
+        "SAVETS",
+        "MINCREATED",
+        "MAXUPDATED",
+    ]
 
 
 def quote_plain(name: str) -> str:

@@ -15,7 +15,7 @@ VALUES = {
     "action": ("query", "review", "internal"),
 }
 KEYS = {  # kind: (keys that must be there, keys that may be there)
-    "check": (("title", "severity", "action", "message"), ("params", "optional")),
+    "check": (("title", "severity", "action", "message"), ("field", "params", "optional")),
     "listing": (("title",), ("params", "optional")),
     "table": (("title",), ("from", "optional")),
     "measure": (("title",), ("params", "optional")),
@@ -53,6 +53,11 @@ class SqlFile:
     def optional(self) -> tuple[str, ...]:
         """Tables (`ex`) and columns (`ae.aeyn`) that are used when collected and are NULL when not."""
         return tuple(part.strip() for part in self.header.get("optional", "").split(",") if part.strip())
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Columns that a query on a finding goes to, the first, or may already be on; as the header names them."""
+        return tuple(part.strip() for part in self.header.get("field", "").split(",") if part.strip())
 
     @property
     def placeholders(self) -> tuple[str, ...]:

@@ -14,8 +14,13 @@ from cdmlib.errors import CdmError
 SQL = Path(__file__).parent / "sql"
 SQL_TYPES = {"text": "VARCHAR", "date": "VARCHAR", "number": "DOUBLE", "integer": "BIGINT"}
 ROLES = ("key", "required", "expected", "optional")
-DERIVED = ("subjects", "visits")  # made from the other tables by the library's own table files
-SUPPORT = ("items", "fields", "visit_plan")  # one row per collected value, per column of the study's tables, per planned visit
+DERIVED = ("subjects", "visits", "queries")  # made from the other tables by the library's own table files
+OPERATIONAL = ("edc_queries",)  # about the data, not of them: mapped like a domain, with nothing clinical in them
+SUPPORT = (
+    "items",
+    "fields",
+    "visit_plan",
+)  # one row per collected value, per column of the study's tables, per planned visit
 
 
 @dataclass(frozen=True)
@@ -53,24 +58,41 @@ def read_columns(path: Path) -> tuple[Column, ...]:
         columns = []
         for row in csv.DictReader(file):
             if row["type"] not in SQL_TYPES or row["role"] not in ROLES:
-                raise CdmError(f"{path}: column {row['name']!r} must have a type of {', '.join(SQL_TYPES)} and a role of {', '.join(ROLES)}.")
+                raise CdmError(
+                    f"{path}: column {row['name']!r} must have a type of {', '.join(SQL_TYPES)} and a role of {', '.join(ROLES)}."
+                )
             synonyms = tuple(part for part in (row.get("synonyms") or "").split("|") if part)
-            columns.append(Column(row["name"], row["type"], row["label"], row["role"], row["codelist"], row["source"], synonyms))
+            columns.append(
+                Column(row["name"], row["type"], row["label"], row["role"], row["codelist"], row["source"], synonyms)
+            )
     return tuple(columns)
 
 
 @cache
 def tables() -> dict[str, tuple[Column, ...]]:
-    """Every standard table with its columns, the common ones first."""
+    """Every standard table with its columns, the common ones first; a table may describe a common one in its own way."""
     common = read_columns(SQL / "standard" / "common.csv")
     own = {path.stem: read_columns(path) for path in sorted((SQL / "standard").glob("*.csv")) if path.stem != "common"}
-    return {name: columns if name in ("fields", "visit_plan") else common + columns for name, columns in own.items()}
+    alone = ("fields", "visit_plan")
+    return {name: columns if name in alone else _with_common(common, columns) for name, columns in own.items()}
+
+
+def _with_common(common: tuple[Column, ...], own: tuple[Column, ...]) -> tuple[Column, ...]:
+    named = {column.name: column for column in own}
+    shared = tuple(named.pop(column.name, column) for column in common)
+    return shared + tuple(named.values())
 
 
 @cache
 def domains() -> tuple[str, ...]:
-    """The tables a study's table files may make, in alphabetical order."""
-    return tuple(name for name in tables() if name not in DERIVED + SUPPORT)
+    """The clinical tables, in alphabetical order: what subjects, visits and items are made from."""
+    return tuple(name for name in tables() if name not in DERIVED + OPERATIONAL + SUPPORT)
+
+
+@cache
+def mapped() -> tuple[str, ...]:
+    """The tables that a study's table files may make: the clinical and the operational ones."""
+    return domains() + OPERATIONAL
 
 
 @cache

@@ -51,6 +51,10 @@ class Source(Section):
     header_row: int = Field(1, ge=1, description="line or sheet row that holds the column names")
     missing: list[str] = Field([], description="texts that mean an empty value, such as NA")
     subject: str = Field("", description="column that names the subject, for counts and guards")
+    keys: dict[str, Annotated[list[str], Field(min_length=1)]] = Field(
+        {}, description='columns that identify a record, by dataset; "*" for all others'
+    )
+    ignore: list[str] = Field([], description="columns whose changes are not changes of data, such as export time stamps")
 
     @property
     def options(self) -> Options:

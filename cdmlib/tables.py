@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +30,7 @@ class Table:
 
 
 def build(work: Work) -> pd.DataFrame:
-    """Make every standard table of the study in the work's database, then subjects, visits, fields and items.
+    """Make every standard table of the study in the work's database, then subjects, visits, queries, fields and items.
 
     Returns one row per table: name, title, rows, left_out (records of its datasets that no row came from), repeated_keys, not_collected.
     Raises CdmError naming the table file and the column at fault.
@@ -37,9 +38,9 @@ def build(work: Work) -> pd.DataFrame:
     made = []
     for path in sorted((work.study.folder / "tables").glob("*.sql")):
         file = sqlfile.read(path, "table")
-        if path.stem not in standard.domains() + standard.DERIVED:
-            raise CdmError(f"{path}: {path.stem} is not a standard table; there are {', '.join(standard.domains())}.")
-        if path.stem in standard.domains():
+        if path.stem not in standard.mapped() + standard.DERIVED:
+            raise CdmError(f"{path}: {path.stem} is not a standard table; there are {', '.join(standard.mapped())}.")
+        if path.stem in standard.mapped():
             made.append(_make(work, file, path.stem))
     if not made:
         raise CdmError(f"{work.study.folder / 'tables'} holds no table file. `cdm new` writes them.")
@@ -90,12 +91,44 @@ def columns_of(con: duckdb.DuckDBPyConnection, sql: str, params: dict[str, float
     return {column[0]: str(column[1]) for column in con.execute(f"SELECT * FROM ({sql}\n) LIMIT 0", params).description}
 
 
+def source_columns(con: duckdb.DuckDBPyConnection, file: SqlFile) -> list[tuple[str, str, str]]:
+    """Which source columns a table file makes each column from: (standard column, constant test code or "", source column).
+
+    Only what stands in the SELECT itself counts; a column that comes out of a WITH goes by its name there.
+    """
+    found, nodes = [], [json.loads(con.execute("SELECT json_serialize_sql(?)", [file.sql]).fetchone()[0])]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, dict) and node.get("type") == "SELECT_NODE":
+            chosen = {item["alias"] or item.get("column_names", [""])[-1]: item for item in node["select_list"]}
+            test = next(
+                (
+                    item["value"]["value"]
+                    for name, item in chosen.items()
+                    if name.endswith("testcd") and item["type"] == "VALUE_CONSTANT"
+                ),
+                "",
+            )
+            found += [(name, test, column) for name, item in chosen.items() for column in _references(item)]
+        nodes += list(node.values() if isinstance(node, dict) else node if isinstance(node, list) else ())
+    return found
+
+
+def _references(node: object) -> list[str]:
+    """The plain column names in an expression, in their order."""
+    if isinstance(node, dict) and node.get("type") == "COLUMN_REF":
+        return node["column_names"] if len(node["column_names"]) == 1 else []
+    inner = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    return [column for part in inner for column in _references(part)]
+
+
 def _make(work: Work, file: SqlFile, name: str) -> Table:
     """Create one table in its standard column order and types, with unique record keys."""
-    con, columns = work.con, _columns(work.study, name)
+    con, columns = work.con, columns_in(work.study, name)
     sql = with_optional(file, collected(con)) if name in standard.DERIVED else file.sql
+    params = {"as_of": work.as_of} if "$as_of" in sql else {}
     try:
-        given = [row[0] for row in con.execute(f"DESCRIBE {sql}").fetchall()]
+        given = [row[0] for row in con.execute(f"DESCRIBE {sql}", params).fetchall()]
         _check_columns(file.path, name, columns, given)
         kept = [c for c in columns if c.name in given or c.role == "key"]
         values = [
@@ -105,7 +138,8 @@ def _make(work: Work, file: SqlFile, name: str) -> Table:
             for c in kept
         ]
         con.execute(
-            f"CREATE TABLE {name} AS SELECT {', '.join(values)} FROM ({sql}\n) ORDER BY dataset, source_row, record_key"
+            f"CREATE TABLE {name} AS SELECT {', '.join(values)} FROM ({sql}\n) ORDER BY dataset, source_row, record_key",
+            params,
         )
     except duckdb.Error as error:
         raise CdmError(f"{file.path}: {reason(error)}") from None
@@ -128,7 +162,7 @@ def _make(work: Work, file: SqlFile, name: str) -> Table:
     ).fetchone()
     used = (
         con.execute(f"SELECT DISTINCT source, dataset FROM {name} WHERE source_row IS NOT NULL").fetchall()
-        if name in standard.domains()
+        if name in standard.mapped()
         else []
     )
     total = sum(d.rows_stored for d in work.snapshot.datasets if (d.source, d.name) in used)
@@ -165,7 +199,7 @@ def _fill_sites(con: duckdb.DuckDBPyConnection) -> None:
             )
 
 
-def _columns(study: Study, name: str) -> tuple[Column, ...]:
+def columns_in(study: Study, name: str) -> tuple[Column, ...]:
     """The standard columns of a table and those the study adds in tables/<table>.csv."""
     own = study.folder / "tables" / f"{name}.csv"
     return standard.tables()[name] + (standard.read_columns(own) if own.exists() else ())
@@ -205,7 +239,7 @@ def _support(con: duckdb.DuckDBPyConnection, study: Study) -> None:
     there = collected(con)
     for domain, rules in study.fields.items():
         if (
-            unknown := set(rules) - {c.name for c in _columns(study, domain)}
+            unknown := set(rules) - {c.name for c in columns_in(study, domain)}
             if domain in standard.domains()
             else {domain}
         ):
@@ -213,7 +247,7 @@ def _support(con: duckdb.DuckDBPyConnection, study: Study) -> None:
                 f"study.toml: fields.{domain}: {', '.join(sorted(unknown))} is not a standard table or column."
             )
     for domain in standard.domains():
-        for c in _columns(study, domain) if domain in there else ():
+        for c in columns_in(study, domain) if domain in there else ():
             if c.name not in there[domain] or c.role == "key":
                 continue
             rule = study.fields.get(domain, {}).get(c.name)
@@ -254,4 +288,5 @@ def _items(con: duckdb.DuckDBPyConnection) -> None:
         parts.append(
             f"SELECT {', '.join(keys)}, {literal(domain)} AS domain, field, value FROM (SELECT {', '.join(keys)}, {texts} FROM {domain}) UNPIVOT INCLUDE NULLS (value FOR field IN ({', '.join(values)}))"
         )
-    con.execute(f"CREATE VIEW items AS {' UNION ALL '.join(parts)}")
+    nothing = ", ".join(f"CAST(NULL AS {c.sql_type}) AS {c.name}" for c in standard.tables()["items"])
+    con.execute(f"CREATE VIEW items AS {' UNION ALL '.join(parts) or f'SELECT {nothing} WHERE false'}")

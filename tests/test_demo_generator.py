@@ -95,7 +95,7 @@ def test_the_folder_gives_the_study_its_id_and_is_never_written_over(folder, tmp
 
 
 def test_every_file_ends_with_the_line_eof_and_has_it_nowhere_else(folder):
-    for path in folder.glob("incoming/*/*.csv"):
+    for path in folder.glob("incoming/*/??.csv"):
         text = path.read_bytes()
         assert text.endswith(b"\r\nEOF\r\n") and text.count(b"\r\nEOF") == 1, path
 
@@ -250,8 +250,10 @@ def test_the_checks_find_what_they_aim_at_and_nothing_that_was_not_planted(folde
 def test_the_study_file_and_the_table_files_have_no_mistakes(folder):
     opened = studies.read(folder / "study.toml")
     assert len(opened.visits) == 9
-    assert {path.stem for path in (folder / "tables").glob("*.sql")} == {form.lower() for form in FORMS}
-    for path in (folder / "tables").glob("*.sql"):
+    assert {path.stem for path in (folder / "tables").glob("*.sql")} == {form.lower() for form in FORMS} | {
+        "edc_queries"
+    }
+    for path in (folder / "tables").glob("??.sql"):
         assert sqlfile.read(path, "table").header["from"] == f"edc.{path.stem.upper()}"
 
 

@@ -1,4 +1,4 @@
-"""The tables `subjects` and `visits`, on rows entered here, against values worked out by hand."""
+"""The tables `subjects`, `visits` and `queries`, on rows entered here, against values worked out by hand."""
 
 import pytest
 
@@ -21,10 +21,10 @@ def add(con, table, **values):
     con.execute(f"INSERT INTO {table} ({columns}) VALUES ({', '.join('?' * len(row))})", list(row.values()))
 
 
-def rows(con, name):
+def rows(con, name, as_of="2024-03-31"):
     """What the table file gives, as one dict per row."""
     file = sqlfile.read(standard.SQL / "tables" / f"{name}.sql", "table")
-    result = con.execute(file.sql)
+    result = con.execute(file.sql, {"as_of": as_of} if "$as_of" in file.sql else {})
     columns = [column[0] for column in result.description]
     return [dict(zip(columns, row, strict=True)) for row in result.fetchall()]
 
@@ -48,7 +48,8 @@ def derive_subjects(con):
 @pytest.mark.parametrize("name", standard.DERIVED)
 def test_a_derived_table_has_the_standard_columns_in_their_order(con, name):
     file = sqlfile.read(standard.SQL / "tables" / f"{name}.sql", "table")
-    assert [c[0] for c in con.execute(file.sql).description] == [c.name for c in standard.tables()[name]]
+    params = {"as_of": "2024-03-31"} if "$as_of" in file.sql else {}
+    assert [c[0] for c in con.execute(file.sql, params).description] == [c.name for c in standard.tables()[name]]
 
 
 @pytest.mark.parametrize("name", standard.DERIVED)
@@ -59,7 +60,7 @@ def test_no_data_give_no_rows(con, name):
 @pytest.mark.parametrize("name", standard.DERIVED)
 def test_every_source_table_may_be_missing(name):
     file = sqlfile.read(standard.SQL / "tables" / f"{name}.sql", "table")
-    used = {table for table in standard.domains() if f"FROM {table}" in " ".join(file.sql.split())}
+    used = {table for table in standard.mapped() if f"FROM {table}" in " ".join(file.sql.split())}
     assert used == set(file.optional) - {"subjects"}
 
 
@@ -374,3 +375,131 @@ def test_visit_keys_are_unique_and_visits_in_order(con):
         add(con, "sv", subjid=str(1001 + number % 2), visit="UNSCHEDULED", svstdtc=day)
     keys = [key for (key,) in the_visits(con, "record_key")]
     assert keys == ["1001|UNSCHEDULED", "1001|UNSCHEDULED|2024-03-01", "1002|UNSCHEDULED"]
+
+
+# ── queries ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def the_query(con, as_of="2024-03-31", **expected):
+    """Assert that there is one query, with these values."""
+    found = rows(con, "queries", as_of)
+    assert len(found) == 1
+    assert {name: found[0][name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("state", "answered", "closed", "status"),
+    [
+        ("Open", None, None, "open"),
+        ("Reopened", "2024-03-02", None, "open"),
+        ("Answered", "2024-03-02", None, "answered"),
+        ("Closed", "2024-03-02", "2024-03-03", "closed"),
+        ("Cancelled", None, "2024-03-03", "cancelled"),
+        ("asleep", None, None, "open"),
+        ("asleep", "2024-03-02", None, "answered"),
+        ("asleep", None, "2024-03-03", "closed"),
+        (None, None, "2024-03-03", "closed"),
+    ],
+)
+def test_a_status_word_that_is_not_known_goes_by_the_dates(con, state, answered, closed, status):
+    add(con, "edc_queries", subjid="1", state=state, opened_on="2024-03-01", answered_on=answered, closed_on=closed)
+    the_query(con, status=status, state=state)
+
+
+@pytest.mark.parametrize(
+    ("opened", "days", "bucket"),
+    [
+        ("2024-03-31", 0, "0-7"),
+        ("2024-03-24", 7, "0-7"),
+        ("2024-03-23", 8, "8-14"),
+        ("2024-03-17", 14, "8-14"),
+        ("2024-03-16", 15, "15-21"),
+        ("2024-03-10", 21, "15-21"),
+        ("2024-03-09", 22, "22-28"),
+        ("2024-03-03", 28, "22-28"),
+        ("2024-03-02", 29, ">28"),
+        ("2024-04-01", -1, "not known"),
+        ("2024-03", None, "not known"),
+        (None, None, "not known"),
+    ],
+)
+def test_a_boundary_day_belongs_to_the_younger_group(con, opened, days, bucket):
+    add(con, "edc_queries", subjid="1", state="Open", opened_on=opened)
+    the_query(con, age_days=days, age_bucket=bucket)
+
+
+def test_the_age_of_a_query_ends_with_what_its_status_says(con):
+    dates = {"opened_on": "2024-03-01", "answered_on": "2024-03-05T23:59", "closed_on": "2024-03-11T00:01"}
+    add(con, "edc_queries", query_id="1", subjid="1", state="Open", **dates)
+    add(con, "edc_queries", query_id="2", subjid="1", state="Answered", **dates)
+    add(con, "edc_queries", query_id="3", subjid="1", state="Closed", **dates)
+    add(con, "edc_queries", query_id="4", subjid="1", state="Cancelled", **dates)
+    names = ("query_id", "age_days", "waiting_days", "response_days", "closing_days", "closed_on")
+    found = sorted(tuple(row[name] for name in names) for row in rows(con, "queries"))
+    assert found == [
+        ("1", 30, 30, 4, None, None),  # asked again after an answer: it waits, and is not closed
+        ("2", 4, 26, 4, None, None),
+        ("3", 10, None, 4, 10, "2024-03-11T00:01"),
+        ("4", 10, None, 4, 10, "2024-03-11T00:01"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("state", "group", "owner", "acts"),
+    [
+        ("Open", "Site from System", None, "Site"),
+        ("Open", "DM from System", None, "Data management"),
+        ("Open", None, None, "Site"),
+        ("Open", "Manual", None, "Site"),
+        ("Open", "Site from DM", "Medical Review", "Medical"),
+        ("Answered", "Site from System", None, "Data management"),
+        ("Answered", "Site from CRA", None, "CRA"),
+        ("Answered", None, None, "Data management"),
+        ("Answered", "Site", None, "Data management"),
+        ("Answered", "Site from DM", "Field Monitor Review", "CRA"),
+        ("Closed", "Site from DM", "DM Review", None),
+        ("Cancelled", "Site from DM", None, None),
+    ],
+)
+def test_the_site_acts_on_open_queries_and_who_asked_on_answered_ones(con, state, group, owner, acts):
+    add(con, "edc_queries", subjid="1", state=state, marking_group=group, owner=owner)
+    the_query(con, action_owner=acts, marking_group=group)
+
+
+def test_a_listing_with_a_row_per_change_is_one_query_with_the_last_status(con):
+    query = {"query_id": "7", "subjid": "1", "source": "q", "text": "Why?"}
+    add(con, "edc_queries", state="Query Raised", changed_on="2024-03-01", opened_by="Anna", **query)
+    add(con, "edc_queries", state="Query Approved", changed_on="2024-03-09", opened_by="Anna", **query)
+    add(con, "edc_queries", state="Query Resolved", changed_on="2024-03-04", opened_by="Site", response="So", **query)
+    the_query(
+        con, query_id="7", record_key="1", status="closed", state="Query Approved", opened_by="Anna", response="So",
+        opened_on="2024-03-01", answered_on="2024-03-04", closed_on="2024-03-09", age_days=8, response_days=3,
+    )  # fmt: skip
+
+
+def test_an_open_query_whose_last_row_is_a_response_is_answered_until_it_is_asked_again(con):
+    query = {"query_id": "7", "subjid": "1", "state": "OPEN"}
+    add(con, "edc_queries", changed_on="2024-03-01", **query)
+    add(con, "edc_queries", changed_on="2024-03-04", response="CONFIRMED_CORRECT", **query)
+    the_query(con, status="answered", opened_on="2024-03-01", answered_on="2024-03-04")
+    add(con, "edc_queries", changed_on="2024-03-06", **query)
+    the_query(con, status="open", waiting_days=30, answered_on="2024-03-04", closed_on=None)
+
+
+def test_a_row_that_speaks_of_no_query_makes_none(con):
+    add(con, "edc_queries", query_id="7", subjid="1", state="Verified", changed_on="2024-03-01")
+    assert rows(con, "queries") == []
+
+
+def test_a_query_has_the_site_of_its_subject_else_what_the_listing_says(con):
+    add(con, "edc_queries", query_id="1", subjid="1001", siteid="Clinic", state="Open")
+    add(con, "edc_queries", query_id="2", subjid="1002", siteid="Clinic", state="Open")
+    add(con, "dm", subjid="1001", siteid="07")
+    derive_subjects(con)
+    assert sorted((row["query_id"], row["siteid"]) for row in rows(con, "queries")) == [("1", "07"), ("2", "Clinic")]
+
+
+def test_queries_make_no_subject_and_no_item(con):
+    add(con, "edc_queries", subjid="1001", state="Open")
+    assert rows(con, "subjects") == []
+    assert "edc_queries" not in standard.domains()

@@ -15,8 +15,9 @@ from cdmlib.cli import main
 
 ROOT = Path(__file__).parents[1]
 LAYERS = [
-    "errors", "sqlfile", "standard", "cases", "readers", "study", "journal", "snapshot", "mart", "tables", "checks", "findings", "workbook",
-    "cleaning", "review", "evidence", "notebooks", "scaffold", "demo", "cli", "docs",
+    "errors", "sqlfile", "standard", "cases", "readers", "study", "journal", "snapshot", "mart", "tables",
+    "checks", "findings", "edc", "queries", "measures", "workbook", "cleaning", "review",
+    "evidence", "notebooks", "scaffold", "demo", "cli", "docs",
 ]  # fmt: skip
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 

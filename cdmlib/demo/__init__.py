@@ -6,7 +6,7 @@ import csv
 import io
 from pathlib import Path
 
-from cdmlib.demo import errors_planted, extract, generate
+from cdmlib.demo import errors_planted, extract, generate, queries
 from cdmlib.demo.generate import CUT_OFFS
 from cdmlib.demo.lists import CONTENT, Row
 from cdmlib.demo.scoring import KindScore, Score, score
@@ -17,7 +17,7 @@ __all__ = ["COLUMNS", "CUT_OFFS", "SEED", "KindScore", "Score", "create", "read_
 SEED = 20240304
 COLUMNS = (
     "error_id", "kind", "check_id", "subjid", "siteid", "domain", "record_key", "field", "value_before",
-    "value_planted", "first_week", "last_week", "how_resolved", "also_expected", "reason",
+    "value_planted", "first_week", "last_week", "how_resolved", "also_expected", "reason", "query_id",
 )  # fmt: skip
 
 
@@ -32,14 +32,16 @@ def create(folder: Path, seed: int = SEED) -> None:
         raise CdmError(f"{folder} is not empty. Give the demo study a folder of its own, or remove this one first.")
     subjects, right = generate.population(seed)
     records, planted = errors_planted.plant(seed, subjects, right)
+    asked, by_error = queries.raised(seed, records, planted)
     for cutoff, moment in zip(CUT_OFFS, generate.MOMENTS, strict=True):
         extract.write(folder / "incoming" / cutoff, cutoff, moment, subjects, records)
+        queries.write(folder / "incoming" / cutoff, cutoff, moment, subjects, records, asked)
     settings = (CONTENT / "study.toml").read_bytes().replace(b'id = "demo" ', f'id = "{folder.name}" '.encode(), 1)
     (folder / "study.toml").write_bytes(settings)
     (folder / "tables").mkdir()
     for path in sorted((CONTENT / "tables").glob("*.sql")):
         (folder / "tables" / path.name).write_bytes(path.read_bytes())
-    _write_key(folder / "answer_key.csv", subjects, records, planted)
+    _write_key(folder / "answer_key.csv", subjects, records, planted, by_error)
 
 
 def read_answer_key(folder: Path) -> list[Row]:
@@ -48,8 +50,8 @@ def read_answer_key(folder: Path) -> list[Row]:
         return list(csv.DictReader(file))
 
 
-def _write_key(path: Path, subjects: dict, records: list, planted: list) -> None:
-    """One row per planted error, with the record key that the study's tables give to its record."""
+def _write_key(path: Path, subjects: dict, records: list, planted: list, asked: dict[int, str]) -> None:
+    """One row per planted error: the record key that the study's tables give to its record, and its EDC query if any."""
     ids = extract.number_records(records)
 
     def key(index: int, field: str, kind_of_key: str) -> str:
@@ -74,6 +76,9 @@ def _write_key(path: Path, subjects: dict, records: list, planted: list) -> None
         site = subjects[record.subject].site["number"]
         what = (f"E{number:03d}", kind["kind"], kind["check_id"], record.subject, site, kind["form"].lower(), own)
         lines.writerow(
-            [*what, error.field, error.before, error.after, *weeks, error.how, ";".join(also), kind["reason"]]
-        )
+            [
+                *what, error.field, error.before, error.after, *weeks, error.how, ";".join(also), kind["reason"],
+                asked.get(number - 1, ""),
+            ]
+        )  # fmt: skip
     path.write_bytes(text.getvalue().encode("utf-8"))

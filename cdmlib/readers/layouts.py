@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from cdmlib.errors import CdmError
-from cdmlib.readers import content, csv_text, dataset_json, excel, rave, sas, xpt
+from cdmlib.readers import content, csv_text, dataset_json, excel, odm, rave, sas, secutrial, viedoc, xpt
 from cdmlib.readers.dataset import Dataset, Options
 from cdmlib.readers.extract import members
 
@@ -31,6 +31,9 @@ LAYOUTS = {
     "sas7bdat": Layout("SAS datasets", (".sas7bdat",), ("sas7bdat",), sas.read),
     "dataset-json": Layout("Dataset-JSON 1.1", (".json", ".ndjson"), ("json",), dataset_json.read),
     "excel": Layout("Excel workbooks", (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"), ("xlsx", "ole"), excel.read),
+    "odm": Layout("CDISC ODM 1.3 clinical data (XML; OpenClinica and others)", (".xml",), ("xml",), odm.read),
+    "secutrial": Layout("secuTrial exports (tab-separated text called .xls)", (".xls",), ("text",), secutrial.read),
+    "viedoc": Layout("Viedoc exports (CSV with two header rows)", (".csv", ".txt"), ("text",), viedoc.read),
 }
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from cdmlib.errors import CdmError, listed
-from cdmlib.readers import content, rave
+from cdmlib.readers import content, odm, rave, secutrial
 from cdmlib.readers.as_text import BOMS
 from cdmlib.readers.csv_text import DELIMITERS
 from cdmlib.readers.dataset import Options
@@ -52,9 +52,14 @@ def recognise(path: Path) -> list[Recognised]:
     groups: dict[tuple, list[_File]] = {}
     taken: dict[tuple, str] = {}
     with members(path) as found:
+        names = [member.name for member in found]
+        pages = secutrial.described(names)
+        exports = {pages[m.name]: secutrial.encoding(m.path) for m in found if m.name in pages}
         for member in found:
             try:
-                file = _file(member)
+                if member.name in pages:
+                    raise CdmError("describes the secuTrial export beside it; read for the encoding")
+                file = _file(member, exports)
             except CdmError as error:
                 left[member.name] = str(error).removeprefix(f"{member.name}: ")
                 continue
@@ -64,19 +69,27 @@ def recognise(path: Path) -> list[Recognised]:
                 continue
             taken.update({(key, name): member.name for name in file.datasets})
             groups.setdefault(key, []).append(file)
-        names = [member.name for member in found]
     if not groups:
         why = [f"{name}: {reason}" for name, reason in left.items()] or ["there is no file"]
         raise CdmError(listed(why, f"{path}: no data file is recognised:"))
     return [_proposal(files, names, left) for _, files in sorted(groups.items())]
 
 
-def _file(member: Member) -> _File:
-    """One file read as it seems to be written. Raises CdmError saying why it is no data file."""
+def _file(member: Member, exports: dict[str, str]) -> _File:
+    """One file read as it seems to be written. Raises CdmError saying why it is no data file.
+
+    exports: the folders that hold a secuTrial export, and the encoding that its description names.
+    """
     kind = content.kind(member.path)
     options, notes = Options(), []
-    if kind == "text":
+    folder = str(PurePosixPath(member.name).parent)
+    if kind == "text" and folder in exports and member.name.lower().endswith(LAYOUTS["secutrial"].suffixes):
+        layout, (encoding, notes) = "secutrial", (exports[folder], []) if exports[folder] else _encoding(member)
+        options = Options(encoding=encoding)
+    elif kind == "text":
         layout, options, notes = _text(member)
+    elif kind == "xml" and odm.has_subjects(member.path, member.name):
+        layout = "odm"
     elif kind in BY_KIND:
         layout = BY_KIND[kind]
     else:
@@ -108,6 +121,8 @@ def _text(member: Member) -> tuple[str, Options, list[str]]:
     header, below = (next(csv.reader([line], delimiter=delimiter), []) for line in (first, second))
     two = len(header) == len(below) and {"SubjectId", "FormId"} <= set(below)  # Viedoc: labels above, then names
     options = Options(encoding=encoding, delimiter=delimiter, header_row=2 if two else 1)
+    if two and {"SiteSeq", "SubjectSeq"} <= set(below):
+        notes.append(f'{member.name}: a Viedoc export; layout = "viedoc" leaves study and time out of its dataset name')
     is_rave = not rave.missing(tuple(header)) and rave.last_line(member.path, encoding, member.name) == rave.TRAILER
     return "rave" if is_rave else "csv", options, notes
 

@@ -145,6 +145,76 @@ CREATE OR REPLACE MACRO form_name(domain) AS
         WHEN 'sv' THEN 'Visit date' WHEN 'vs' THEN 'Vital signs' ELSE upper(domain)
     END;
 
+-- ── EDC queries ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+-- The status of a query in any system's words as open (the site must act), answered (we must act), closed or cancelled.
+-- NULL for a word that is not known, and for one that speaks of no query (REDCap VERIFIED and DEVERIFIED mark data as verified).
+CREATE OR REPLACE MACRO query_status(t) AS
+    CASE
+        WHEN upper(trim(t)) IN (
+            'OPEN', 'OPENED', 'REOPENED', 'RE-OPENED', -- Rave, Veeva, InForm, REDCap, Castor
+            'FORWARDED', 'REQUERIED',                  -- Rave: sent on to another group, asked again
+            'REISSUED',                                -- InForm: asked again
+            'QUERY RAISED', 'RAISED',                  -- Viedoc
+            'NEW', 'UPDATED'                           -- OpenClinica: nobody has proposed a solution yet
+        ) THEN 'open'
+        WHEN upper(trim(t)) IN (
+            'ANSWERED', 'RESPONDED',                   -- Rave, Veeva, InForm, OpenClinica
+            'QUERY RESOLVED', 'RESOLVED',              -- Viedoc: the site has answered, nobody has approved it yet
+            'RESOLUTION PROPOSED',                     -- OpenClinica
+            'CANDIDATE',                               -- InForm, Clinical One: not yet with the site, so it is ours to issue or delete
+            'PREQUERY RAISED', 'PREQUERY PROMOTED'     -- Viedoc: not yet with the site either
+        ) THEN 'answered'
+        WHEN upper(trim(t)) IN (
+            'CLOSED',                                  -- all
+            'CLOSED-MODIFIED', 'CLOSED MODIFIED',      -- OpenClinica: closed with a change of the value
+            'QUERY APPROVED', 'APPROVED',              -- Viedoc: the answer was accepted
+            'QUERY REJECTED', 'REJECTED',              -- Viedoc: the answer was not accepted; this query ends and a new one is raised
+            'QUERY CLOSED'                             -- Viedoc: closed by a change of the value
+        ) THEN 'closed'
+        WHEN upper(trim(t)) IN (
+            'CANCELLED', 'CANCELED', 'WITHDRAWN',      -- Rave
+            'DELETED',                                 -- InForm, Veeva
+            'QUERY REMOVED', 'REMOVED',                -- Viedoc
+            'PREQUERY REJECTED', 'PREQUERY REMOVED',   -- Viedoc: never reached the site
+            'NOT APPLICABLE'                           -- OpenClinica
+        ) THEN 'cancelled'
+    END;
+
+-- Who a group or role in a query listing is: DM Review, Field Monitor Review, Site from CRA (its first or second half), Clinical Review.
+CREATE OR REPLACE MACRO query_party(t) AS
+    CASE
+        WHEN regexp_matches(upper(t), '\bSITE\b|INVESTIGATOR') THEN 'Site'
+        WHEN regexp_matches(upper(t), '\b(CRA|FM|CLINICAL)\b|MONITOR') THEN 'CRA'
+        WHEN regexp_matches(upper(t), 'MEDICAL') THEN 'Medical'
+        WHEN regexp_matches(upper(t), 'SAFETY') THEN 'Safety'
+        WHEN regexp_matches(upper(t), 'COD(ER|ING)') THEN 'Coding'
+        WHEN regexp_matches(upper(t), '\bDM\b|DATA MANAGE') THEN 'Data management'
+        WHEN regexp_matches(upper(t), 'SYSTEM|VALIDATION') THEN 'System'
+    END;
+
+-- The halves of a marking group: `Site from DM` and `DM to Site` ask the site and come from data management.
+CREATE OR REPLACE MACRO query_recipient(t) AS
+    query_party(CASE WHEN regexp_matches(lower(t), ' from ') THEN regexp_extract(lower(t), '^(.*?) from ', 1) ELSE regexp_extract(lower(t), ' to (.*)$', 1) END);
+CREATE OR REPLACE MACRO query_sender(t) AS
+    query_party(CASE WHEN regexp_matches(lower(t), ' from ') THEN regexp_extract(lower(t), ' from (.*)$', 1)
+                     WHEN regexp_matches(lower(t), ' to ') THEN regexp_extract(lower(t), '^(.*?) to ', 1) ELSE t END);
+
+-- A key for a query of a listing that gives none, from what does not change while the query lives.
+CREATE OR REPLACE MACRO query_key(subject, visit, form, field, formrow, opened, query_text) AS
+    concat_ws('|', 'Q', subject, coalesce(visit, ''), coalesce(form, ''), coalesce(field, ''), coalesce(formrow, ''), coalesce(opened, ''),
+              left(md5(coalesce(query_text, '')), 8));
+
+-- The name of a field, form or visit without what differs between spellings: letters and figures only, in capitals.
+CREATE OR REPLACE MACRO plain_name(t) AS nullif(regexp_replace(upper(t), '[\s_#.-]+', '', 'g'), '');
+
+-- A row number on a form without leading zeros; NULL when there is none.
+CREATE OR REPLACE MACRO plain_row(t) AS CASE WHEN NOT blank(t) THEN coalesce(nullif(ltrim(trim(t), '0'), ''), '0') END;
+
+-- Of what two sides say of one place, nothing differs: they have a name in common, or one of them says nothing.
+CREATE OR REPLACE MACRO same_place(a, b) AS
+    len(list_filter(a, lambda x: x IS NOT NULL)) = 0 OR len(list_filter(b, lambda x: x IS NOT NULL)) = 0 OR list_has_any(a, b);
+
 -- ── units ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 CREATE OR REPLACE MACRO unit_key(u) AS lower(replace(replace(replace(trim(u), ' ', ''), 'µ', 'u'), 'μ', 'u'));

@@ -4,6 +4,7 @@ severity: minor
 action:   query
 message:  Adverse event {aeterm}, started {aestdtc}: the end date is missing and ongoing is {aeongo}. Please enter the end date, or answer
           ongoing with yes.
+field:    aeendtc, aeongo
 optional: ae.aeendat
 
 An end date given as not known is an answer, and one that can't be read is left to IT001.

@@ -4,6 +4,7 @@ severity: critical
 action:   query
 message:  Adverse event {aeterm}: serious is {aeser}, but this criterion of seriousness is answered yes: {criteria}. Please correct one of the
           answers.
+field:    aeser, aesdth, aeslife, aeshosp, aesdisab, aescong, aesmie
 optional: ae.aesdth, ae.aeslife, ae.aesdisab, ae.aescong, ae.aesmie
 
 Runs where at least hospitalisation is asked.

@@ -4,6 +4,7 @@ severity: critical
 action:   query
 message:  Adverse event {aeterm}, started {aestdtc}: serious is answered yes, but no criterion of seriousness is. Please answer the criterion
           that applies with yes, or correct serious.
+field:    aeser, aesdth, aeslife, aeshosp, aesdisab, aescong, aesmie
 optional: ae.aesdth, ae.aeslife, ae.aesdisab, ae.aescong, ae.aesmie
 
 Runs where at least hospitalisation is asked. A study that asks for another criterion (cancer, overdose) has to map it to

@@ -4,6 +4,7 @@ severity: major
 action:   query
 message:  Adverse event {aeterm} from {aestdtc} to {aeendtc}: the same event is also entered from {other_start} to {other_end}. Please remove one
           of the records, or correct the dates if there were two events.
+field:    aeterm, aestdtc, aeendtc
 optional: ae.aespid
 
 The same term for the same subject, starting on the same date or before the other one ends. One event that ends on the day another starts

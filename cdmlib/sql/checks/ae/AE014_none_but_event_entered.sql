@@ -4,6 +4,7 @@ severity: major
 action:   query
 message:  Adverse events: the question whether there were any is answered no, but {aeterm} with start date {aestdtc} is entered. Please correct
           the answer, or remove the event.
+field:    aeyn, aeterm
 
 It looks within one record; an answer on another record of the same page is not compared.
 */

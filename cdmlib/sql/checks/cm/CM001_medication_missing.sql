@@ -4,6 +4,7 @@ severity: major
 action:   query
 message:  Concomitant medications: no medication is entered, although start date is {cmstdtc}, indication {cmindc} and dose {dose}. Please
           enter the medication, or remove the record if there was none.
+field:    cmtrt
 optional: cm.cmyn, cm.cmindc, cm.cmstdat, cm.cmstdtc, cm.cmendat, cm.cmendtc, cm.cmdstxt, cm.cmdose, cm.cmdosu, cm.cmdosfrq, cm.cmroute
 
 Reported when the page says that there were medications, or when anything else of the medication is entered. A page that says there were

@@ -4,6 +4,7 @@ severity: minor
 action:   query
 message:  Medication {cmtrt}, dose {dose}, from {cmstdtc} to {cmendtc}: it is also entered with dose {other_dose} from {other_start} to
           {other_end}. Please remove one of the records, or correct the dates.
+field:    cmtrt, cmstdtc, cmendtc
 optional: cm.cmspid, cm.cmindc, cm.cmroute, cm.cmdstxt, cm.cmdose, cm.cmdosfrq
 
 The same name, and indication, route and frequency that do not differ, starting on the same date or before the other one ends. A record

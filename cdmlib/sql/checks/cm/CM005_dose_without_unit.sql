@@ -3,6 +3,7 @@ title:    Medication dose without a unit
 severity: minor
 action:   query
 message:  Medication {cmtrt}: the dose is {dose} without a unit. Please enter the unit of the dose.
+field:    cmdosu, cmdose
 optional: cm.cmdstxt
 
 A dose text that names its unit (500 mg) or has no figure in it (unknown) is accepted.

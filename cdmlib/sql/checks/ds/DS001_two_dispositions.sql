@@ -4,6 +4,7 @@ severity: major
 action:   query
 message:  Disposition {dsdecod} on {dsstdtc}: the subject already has the disposition {first_disposition} on {first_date}. Please keep the right
           one and correct or remove the other.
+field:    dsdecod, dsterm, dsstdtc
 optional: ds.dscat, ds.dsscat
 
 Milestones (consent, randomisation), other events and the end of a treatment do not count. Dispositions of different forms or

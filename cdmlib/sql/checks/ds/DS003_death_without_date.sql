@@ -3,6 +3,7 @@ title:    Disposition is death but the date of death is missing
 severity: critical
 action:   query
 message:  Disposition {dsdecod} on {dsstdtc}: the date of death is missing. Please enter the date of death, or correct the disposition.
+field:    dthdtc
 optional: dm, ds.dscat, ds.dsscat, ds.dthdat
 
 A date of death among the demographics counts too. For a date of death without such a disposition see SU004.

@@ -3,6 +3,7 @@ title:    Subject randomised more than once
 severity: critical
 action:   query
 message:  Randomisation on {dsstdtc}: the subject already has a randomisation on {first_date}. Please keep the right record and remove the other.
+field:    dsstdtc
 optional: ds.dsstdtc
 
 Every randomisation record after the first is reported. Where the design has a second randomisation, switch the check off.

@@ -3,6 +3,7 @@ title:    Treatment taken but the dose is missing
 severity: major
 action:   query
 message:  Study treatment {extrt} from {exstdtc}: treatment was taken, but the dose is missing. Please enter the dose.
+field:    exdose
 optional: ex.exoccur, ex.exdstxt
 
 Where the study does not ask whether the dose was taken, a start date counts as taken. A dose of 0 is a dose. A dose that is entered but

@@ -3,6 +3,7 @@ title:    Laboratory result is missing without a reason
 severity: minor
 action:   query
 message:  Laboratory {visit}, {lbdtc}: the result of {test} is missing. Please enter the result, or mark the test as not done with the reason.
+field:    lborres
 optional: lb.lbtest, lb.lbperf, lb.lbstat, lb.lbreasnd
 
 Reported where the sample has a date or the test is answered as performed. It does not catch a test of which no record exists.

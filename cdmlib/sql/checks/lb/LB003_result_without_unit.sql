@@ -3,6 +3,7 @@ title:    Laboratory result without a unit
 severity: minor
 action:   query
 message:  Laboratory {visit}, {lbdtc}: the result of {test} is {lborres} without a unit. Please enter the unit.
+field:    lborresu, lborres
 optional: lb.lbtest, lb.lbspec, lb.lbcat
 
 Reported where most numeric results of the test have a unit, by test, specimen and category, so tests that have none (pH, ratios) are not.

@@ -4,6 +4,7 @@ severity: critical
 action:   query
 message:  Subject {subjid}: the first dose of study treatment was on {first_dose}, but there is no date of informed consent. Please enter the date of
           informed consent.
+field:    dm.rficdtc
 
 Not run where no subject of the study has a consent date, as it is then not collected here. A consent date after the first dose is
 reported by EX004.

@@ -4,6 +4,7 @@ severity: minor
 action:   review
 message:  Visit {visit} on {visit_date} is {days} days {side} its window of {window_start} to {window_end}. Please find out whether the date is
           right and record a deviation if it is.
+field:    sv.svstdtc
 
 The first and the last day of a window are inside it. Visits that are not in the plan, and subjects without a first dose, have no window.
 */

@@ -4,6 +4,7 @@ severity: major
 action:   query
 message:  Visit {visit}: the date {visit_date} is before {earlier_visit} on {earlier_date}, which comes earlier in the schedule. Please correct
           one of the dates.
+field:    sv.svstdtc
 
 Each visit is compared with the one before it in number, so one mistyped date gives one finding. Visits without a number or a full date,
 and unscheduled visits, are passed over. Two visits on one day are allowed.

@@ -3,6 +3,7 @@ title:    Vital sign result is missing
 severity: minor
 action:   query
 message:  Vital signs {visit}, {vsdtc}: the result of {test} is missing. Please enter the result, or mark the measurement as not done.
+field:    vsorres
 optional: vs.vstest, vs.vsperf, vs.vsstat, vs.vsreasnd
 
 Reported where the measurement has a date or is answered as performed. A row without either, such as height at a visit where it is not

@@ -4,6 +4,7 @@ severity: minor
 action:   query
 message:  Vital signs {visit}, {vsdtc}: the question whether they were measured is answered no, but the result of {test} is {vsorres}. Please correct
           the answer, or remove the result.
+field:    vsperf, vsorres
 optional: vs.vstest
 */
 SELECT record_key, siteid, subjid, visit, vsdtc, coalesce(nullif(trim(vstest), ''), vstestcd) AS test, vsorres, vsperf
