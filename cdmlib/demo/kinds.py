@@ -49,10 +49,6 @@ ae_severity_missing = _blank("AESEV")
 ae_start_missing = _blank("AESTDAT")
 cm_name_missing = _blank("CMTRT")
 cm_dose_without_unit = _blank("CMDOSU")
-cm_start_missing = _blank("CMSTDAT")
-cm_frequency_missing = _blank("CMDOSFRQ")
-cm_route_missing = _blank("CMROUTE")
-mh_term_missing = _blank("MHTERM")
 lb_unit_missing = _blank("LBORRESU")
 
 
@@ -460,7 +456,6 @@ def _blank_of_plain(field: str) -> Callable[[Case], Row | None]:
 
 
 ae_serious_missing = _blank_of_plain("AESER")
-ae_action_missing = _blank_of_plain("AEACN")
 ae_outcome_missing = _blank_of_plain("AEOUT")
 
 
@@ -470,28 +465,11 @@ def _other_term(term: str) -> Callable[[Case], Row | None]:
 
 
 ae_term_general = _other_term("Pain")
-ae_term_nothing = _other_term("None")
-ae_term_abbreviated = _other_term("UTI")
-ae_term_procedure = _other_term("Cataract operation")
-ae_term_overdose = _other_term("Accidental overdose")
 ae_terms_together = _other_term("Nausea and dizziness")
-
-
-def ae_of_other_sex(c: Case) -> Row | None:
-    term = "Prostatitis" if c.subject.sex == "F" else "Vaginal haemorrhage"
-    return _other_term(term)(c)
-
-
-def ae_congenital(c: Case) -> Row | None:
-    return {"AESCONG": "Y"} if c.v["AESER"] == "Y" and c.v["AESHOSP"] == "Y" and c.v["AEOUT"] != "FATAL" else None
 
 
 def cm_indication_missing(c: Case) -> Row | None:
     return {"CMINDC": "", "CMMHNO": ""} if c.v["CMMHNO"] else None
-
-
-def cm_neither_end_nor_ongoing(c: Case) -> Row | None:
-    return {"CMONGO": ""} if c.v["CMONGO"] == "Y" and not c.subject.death else None
 
 
 def mh_number_unknown(c: Case) -> Row | None:
@@ -502,13 +480,9 @@ def cm_before_condition(c: Case) -> Row | None:
     return {"CMSTDAT": "UN UNK 1995"} if c.v["CMMHNO"] else None
 
 
-def _other_medication(name: str) -> Callable[[Case], Row | None]:
-    return lambda c: {"CMTRT": name} if c.v["CMMHNO"] and c.v["CMONGO"] == "Y" and c.subject.first_dose else None
-
-
-cm_is_study_treatment = _other_medication("Tarvocardine")
-cm_prohibited = _other_medication("Investigational lipid lowering drug")
-cm_name_general = _other_medication("Water pill")
+def cm_is_study_treatment(c: Case) -> Row | None:
+    fits = c.v["CMMHNO"] and c.v["CMONGO"] == "Y" and c.subject.first_dose
+    return {"CMTRT": "Tarvocardine"} if fits else None
 
 
 def cm_dose_factor(c: Case) -> Row | None:
@@ -521,10 +495,6 @@ def mh_before_birth(c: Case) -> Row | None:
 
 def mh_duplicate(c: Case) -> Row | None:
     return {"MHTERM": c.v["MHTERM"].upper(), "MHSPID": str(len(c.form) + 1)} if c.v["MHONGO"] == "Y" else None
-
-
-def mh_neither_end_nor_ongoing(c: Case) -> Row | None:
-    return {"MHONGO": ""} if c.v["MHONGO"] == "Y" else None
 
 
 def mh_terms_together(c: Case) -> Row | None:
