@@ -293,6 +293,7 @@ def _freeze(study: Study, con: duckdb.DuckDBPyConnection, lock: str, before: Sta
         "run": run,
         "as_of": as_of,
         "snapshot": snapshot_id,
+        "locked_at": _now(),
         "tables": facts,
     }
 

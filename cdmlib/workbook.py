@@ -409,12 +409,13 @@ def _contents(pen: _Pen, sheet: Worksheet, book: Workbook, since: list[_Page], c
     run = (("Study", book.study), ("Data cut-off", book.cutoff), ("Run", book.run), ("Snapshot", book.snapshot))
     top = 3 + max(len(run) + len(book.facts), len(OUTCOMES) + 1)  # the row of the header of the table of checks
     first = top + 2
-    for row, (fact, outcome) in enumerate(zip_longest((*run, *book.facts), (None, *OUTCOMES)), 2):
+    outcomes = (None, *OUTCOMES) if book.checks else ()
+    for row, (fact, outcome) in enumerate(zip_longest((*run, *book.facts), outcomes), 2):
         if fact:
             _line(pen, sheet, row, fact, ("name", "fact"))
         if row == 2 and since:
             _link(pen, sheet, row, 7, f"'{since[0].name}'!A1", f"{book.since.title}: {book.since.n:,} findings", "back")
-        if row == 2:
+        if row == 2 and book.checks:
             _put(pen, sheet, row, 3, "Outcome", "header cell")
             _put(pen, sheet, row, 4, "Checks", "header cell")
         elif outcome:
@@ -425,7 +426,8 @@ def _contents(pen: _Pen, sheet: Worksheet, book: Workbook, since: list[_Page], c
                 _link(pen, sheet, row, 5, f"'{CONTENTS}'!A{first}", f"from row {first}", "back")
             first += n
     titles = ("Check", "Title", "Domain", "Severity", "Action", "Findings", "New", "Reviewed", "Outcome", "Reason")
-    _line(pen, sheet, top, titles, heads)
+    if book.checks:
+        _line(pen, sheet, top, titles, heads)
     for row, (item, pages) in enumerate(checks, top + 1):
         reason = item.reason or (f"on {len(pages)} sheets, to {pages[-1].name}" if len(pages) > 1 else "")
         n, outcome = item.n if pages else None, OUTCOMES[item.outcome]
@@ -437,8 +439,9 @@ def _contents(pen: _Pen, sheet: Worksheet, book: Workbook, since: list[_Page], c
             _link(pen, sheet, row, 0, f"'{pages[0].name}'!A1", item.id)
             done = f"=COUNTA({','.join(page.statuses for page in pages)})"
             sheet.write_formula(row, 7, done, pen.styles["count"][2], sum(page.reviewed for page in pages))
-    last = top + max(len(checks), 1)
-    sheet.autofilter(top, 0, last, len(widths) - 1)
+    last = top + max(len(checks), 1) if book.checks else top - 2
+    if book.checks:
+        sheet.autofilter(top, 0, last, len(widths) - 1)
     if listings:
         _line(pen, sheet, last + 2, ("Listing", "Title", "", "", "", "Rows", "", "", "Outcome", "Reason"), heads)
     for row, (item, pages) in enumerate(listings, last + 3):

@@ -257,7 +257,7 @@ def test_an_id_never_passes_to_somebody_else(study, monkeypatch):
     people.record(study)
     path = study.folder / "study.toml"
     path.write_text(path.read_text(encoding="utf-8").replace("Mark Example", "Markus Other"), encoding="utf-8")
-    with pytest.raises(CdmError, match="the id 'mark' belongs to Mark Example since .* and can't pass to Markus Other"):
+    with pytest.raises(CdmError, match=r"the id 'mark' belongs to Mark Example since .* and can't pass to Markus Other"):
         people.record(studies.load("abc"))
 
 
@@ -273,7 +273,7 @@ def test_people_who_come_change_their_role_or_leave_are_in_the_journal(study):
 
 def test_an_act_that_nobody_is_allowed_is_refused(study, monkeypatch):
     monkeypatch.setenv("CDM_USER", "carl")
-    with pytest.raises(CdmError, match="something.new may be done by nobody; carl is coder"):
+    with pytest.raises(CdmError, match=r"something\.new may be done by nobody; carl is coder"):
         people.acting(study, "something.new")
     with pytest.raises(CdmError, match=r"waive may be done by lead or medical; carl is coder"):
         people.acting(study, "waive")
@@ -364,7 +364,7 @@ def test_an_expired_unlock_is_refused_and_said(locked, monkeypatch):
     monkeypatch.setattr(snapshot, "datetime", clock)
     monkeypatch.setattr(lock, "datetime", clock)
     arrive(locked, WEEK2, vs=VS_ROWS.replace("70", "71"))
-    with pytest.raises(Held, match="study abc is unlocked .* until"):
+    with pytest.raises(Held, match=r"study abc is unlocked .* until"):
         lock.ingest(locked, WEEK2)
     assert "unlock U001 expired on" in lock.verify(locked).faults[0]
 

@@ -191,7 +191,7 @@ def test_a_soft_lock_refuses_and_says_why(study, who, step, why):
 def test_the_same_person_can_not_sign_twice_and_a_function_not_twice(study):
     digest = soft_locked(study)
     journal.append(study, "dora", "data manager", [act("lock.sign", "L001", "data management", signed(digest))])
-    with pytest.raises(CdmError, match="lena.*has signed|dora has signed for data management already"):
+    with pytest.raises(CdmError, match="dora has signed for data management already"):
         journal.append(study, "lena", "lead", [act("lock.sign", "L001", "data management", signed(digest))])
     journal.append(study, "mark", "medical", [act("lock.sign", "L001", "clinical", signed(digest))])
     with pytest.raises(CdmError, match="mark has signed L001 already, for clinical; three different people must sign"):
