@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from cdmlib import digests, journal, mart, people, snapshot, standard, tables
+from cdmlib import digests, journal, mart, people, readiness, snapshot, standard, tables
 from cdmlib.errors import CdmError, listed
 from cdmlib.journal import Act
 from cdmlib.mart import Work
@@ -70,15 +70,14 @@ def frozen(study: Study, lock: str = "") -> Frozen:
         raise CdmError(f"{folder / 'manifest.json'} can't be read: {error}. Restore it from a copy.") from None
 
 
-def soft(study: Study, actor: str, role: str, blocking: list[str], reason: str = "") -> Frozen:
+def soft(study: Study, actor: str, role: str, reason: str = "") -> Frozen:
     """Freeze the tables of the published results as they are and soft lock the study.
 
-    blocking: what the lock checklist still holds against it; nothing is frozen unless it is empty. After an unlock the
-    frozen tables may differ from those before only within its scope; the differences are written beside them.
-    Raises CdmError otherwise, and when an extract or a run came after the published results.
+    After an unlock they may differ from those before only within its scope; the differences are written beside them.
+    Raises CdmError otherwise, while the lock checklist blocks, and when an extract came after the published results.
     """
     before = journal.stands(study)
-    if blocking:
+    if blocking := readiness.blocking(study, "soft", _now()[:10]):
         raise CdmError(listed(blocking, f"Study {study.id} can't be soft locked; the checklist says:"))
     lock = f"L{before.locks + 1:03d}"
     folder = study.folder / "locks" / lock
@@ -122,10 +121,10 @@ def sign(study: Study, person_id: str, password: str, function: str, meaning: st
     return journal.stands(study).signatures[-1]
 
 
-def final(study: Study, actor: str, role: str, blocking: list[str]) -> Standing:
+def final(study: Study, actor: str, role: str) -> Standing:
     """Lock the study. Raises CdmError unless all have signed, the frozen set is unchanged and the checklist is clear."""
     stands = journal.stands(study)
-    if problems := [*_faults(study, stands), *blocking]:
+    if problems := [*_faults(study, stands), *readiness.blocking(study, "final", _now()[:10])]:
         raise CdmError(listed(problems, f"Study {study.id} can't be locked:"))
     journal.append(study, actor, role, [Act("lock.final", stands.lock, old=stands.state, new=stands.digest)])
     return journal.stands(study)

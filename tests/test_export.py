@@ -63,7 +63,7 @@ def test_the_record_count_sheet_names_each_table_and_shows_the_signatures(delive
 def test_only_a_lock_that_holds_is_delivered(study):  # noqa: F811
     with pytest.raises(CdmError, match="Study abc was never locked"):
         export.deliver(study, "stan", "statistician")
-    lock.soft(study, "dora", "data manager", [])
+    lock.soft(study, "dora", "data manager")
     with pytest.raises(CdmError, match="the study is soft locked as L001"):
         export.deliver(study, "stan", "statistician")
 
@@ -80,10 +80,10 @@ def test_values_that_are_hard_to_write_come_back_the_same(study):  # noqa: F811
     rows = VS_ROWS + "".join(f"{n},00{n % 3 + 1},Week {n},05-JAN-2024,{value}\n" for n, value in enumerate(hard, 10))
     arrive(study, "2024-03-11", vs=rows)
     results(study, "2024-03-11")
-    lock.soft(study, "dora", "data manager", [])
+    lock.soft(study, "dora", "data manager")
     for person, function in (("dora", "data management"), ("mark", "clinical"), ("stan", "biostatistics")):
         lock.sign(study, person, word(person), function, "complete")
-    lock.final(study, "lena", "lead", [])
+    lock.final(study, "lena", "lead")
     made = export.deliver(study, "stan", "statistician")
     assert made.counts.set_index("table").loc["vs", "rows"] == 3 + len(hard)
     frame = pyreadstat.read_xport(made.folder / "xpt" / "vs.xpt")[0].set_index("record_key")

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 from argon2 import PasswordHasher
 
-from cdmlib import checks, digests, journal, lock, mart, people, snapshot, tables
+from cdmlib import checks, digests, journal, lock, mart, people, readiness, snapshot, tables
 from cdmlib import study as studies
 from cdmlib.errors import CdmError, Held
 
@@ -47,6 +47,8 @@ VS_ROWS = "ID,SUBJID,VISIT,VSDAT,WEIGHT\n1,001,Week 1,05-JAN-2024,70\n2,002,Week
 
 @pytest.fixture(autouse=True)
 def cheap_hashes(monkeypatch):
+    """Passwords that cost nothing to check, and a checklist that is clear; test_readiness.py is about the checklist."""
+    monkeypatch.setattr(readiness, "blocking", lambda study, stage, on: [])
     monkeypatch.setattr(people, "HASHER", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
 
 
@@ -93,9 +95,9 @@ def sign_all(study):
 
 @pytest.fixture
 def locked(study):
-    lock.soft(study, "dora", "data manager", [])
+    lock.soft(study, "dora", "data manager")
     sign_all(study)
-    lock.final(study, "lena", "lead", [])
+    lock.final(study, "lena", "lead")
     return study
 
 
@@ -106,7 +108,7 @@ def unlock(study, days=1, **scope):
 
 
 def test_what_is_frozen_is_what_the_published_tables_hold_and_every_fact_of_it_can_be_worked_out_again(study):
-    made = lock.soft(study, "dora", "data manager", [])
+    made = lock.soft(study, "dora", "data manager")
     rows = duckdb.execute(f"SELECT record_key, vsorres FROM read_parquet('{made.parquet('vs')}') ORDER BY 1").fetchall()
     assert rows == [("VS|1", "70"), ("VS|2", "81.5"), ("VS|3", "64")]
     assert {"dm", "vs", "subjects", "visits", "findings", "check_runs"} <= set(made.manifest["tables"])
@@ -116,19 +118,24 @@ def test_what_is_frozen_is_what_the_published_tables_hold_and_every_fact_of_it_c
     assert journal.stands(study).digest == made.digest
 
 
-def test_nothing_is_frozen_while_the_checklist_blocks_or_the_results_are_not_of_the_newest_extract(study):
-    with pytest.raises(CdmError, match="can't be soft locked; the checklist says:\n  - line 6: 3 open queries"):
-        lock.soft(study, "dora", "data manager", ["line 6: 3 open queries"])
+def test_nothing_is_frozen_while_the_checklist_blocks_or_the_results_are_not_of_the_newest_extract(study, monkeypatch):
+    def holds(study, stage, on):
+        return [f"line 6, no open query: 3 to clear ({stage})"]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(readiness, "blocking", holds)
+        with pytest.raises(CdmError, match=r"the checklist says:\n  - line 6, no open query: 3 to clear \(soft\)"):
+            lock.soft(study, "dora", "data manager")
     arrive(study, WEEK2, vs=VS_ROWS.replace("70", "71"))
     lock.ingest(study, WEEK2)
     with pytest.raises(CdmError, match=r"are of snapshot 2024-03-04-\w+, but 2024-03-11-\w+ came since"):
-        lock.soft(study, "dora", "data manager", [])
+        lock.soft(study, "dora", "data manager")
     assert not (study.folder / "locks" / "L001").exists() and journal.stands(study).state == "open"
 
 
 def test_a_soft_lock_by_somebody_without_the_role_leaves_nothing_behind(study):
     with pytest.raises(CdmError, match="set by a data manager or lead; carl is coder"):
-        lock.soft(study, "carl", "coder", [])
+        lock.soft(study, "carl", "coder")
     assert not (study.folder / "locks" / "L001").exists()
 
 
@@ -144,16 +151,17 @@ def test_three_different_people_sign_and_then_it_is_locked(locked):
     assert all(s["utc"].endswith("+00:00") and s["meaning"] and s["digest"] == verified.standing.digest for s in page)
 
 
-def test_without_all_signatures_or_with_an_open_line_it_is_not_locked(study):
-    lock.soft(study, "dora", "data manager", [])
+def test_without_all_signatures_or_with_an_open_line_it_is_not_locked(study, monkeypatch):
+    lock.soft(study, "dora", "data manager")
     lock.sign(study, "dora", word("dora"), "data management", "complete")
     with pytest.raises(CdmError, match="L001 is not signed by clinical, biostatistics"):
-        lock.final(study, "lena", "lead", [])
+        lock.final(study, "lena", "lead")
     sign = lock.sign(study, "mark", word("mark"), "clinical", "complete")
     assert (sign.name, sign.function) == ("Mark Example", "clinical")
     lock.sign(study, "stan", word("stan"), "biostatistics", "complete")
-    with pytest.raises(CdmError, match="line 33: not attested"):
-        lock.final(study, "lena", "lead", ["line 33: not attested"])
+    with pytest.raises(CdmError, match=r"line 33: not attested \(final\)"):
+        monkeypatch.setattr(readiness, "blocking", lambda study, stage, on: [f"line 33: not attested ({stage})"])
+        lock.final(study, "lena", "lead")
 
 
 @pytest.mark.parametrize("change", ["byte", "table", "manifest", "differences", "missing", "more"])
@@ -193,20 +201,20 @@ def test_any_change_of_a_locked_set_is_found_and_named(locked, change):
 
 
 def test_what_was_changed_after_it_was_frozen_can_not_be_signed(study):
-    made = lock.soft(study, "dora", "data manager", [])
+    made = lock.soft(study, "dora", "data manager")
     made.parquet("vs").write_bytes(b"something else")
     with pytest.raises(CdmError, match=r"L001 can't be signed:\n  - vs.parquet of L001 was changed"):
         lock.sign(study, "mark", word("mark"), "clinical", "complete")
 
 
 def test_a_signature_copied_from_another_lock_does_not_count(study):
-    lock.soft(study, "dora", "data manager", [])
+    lock.soft(study, "dora", "data manager")
     lock.sign(study, "mark", word("mark"), "clinical", "complete")
     copied = next(entry for entry in journal.read(study) if entry.act == "lock.sign")
     lock.reopen(study, "dora", "data manager", "one more query")
     arrive(study, WEEK2, vs=VS_ROWS.replace("70", "71"))
     results(study, WEEK2)
-    lock.soft(study, "dora", "data manager", [])
+    lock.soft(study, "dora", "data manager")
     for subject in ("L001", "L002"):
         with pytest.raises(CdmError, match="signature is of another set"):
             journal.append(study, "mark", "medical", [journal.Act("lock.sign", subject, "clinical", "", copied.new)])
@@ -214,7 +222,7 @@ def test_a_signature_copied_from_another_lock_does_not_count(study):
 
 
 def test_a_wrong_password_signs_nothing_is_kept_and_five_of_them_lock_the_person_out(study):
-    lock.soft(study, "dora", "data manager", [])
+    lock.soft(study, "dora", "data manager")
     for number in range(1, 6):
         with pytest.raises(CdmError, match="The password of mark is wrong"):
             lock.sign(study, "mark", "wrong", "clinical", "complete")
@@ -299,7 +307,7 @@ def test_every_writer_refuses_a_locked_study(locked):
     with pytest.raises(CdmError, match="the study is locked as L001"):
         journal.append(locked, "dora", "data manager", [journal.Act("review", "f1", "status", "", "Confirmed correct")])
     with pytest.raises(CdmError, match="only an open or unlocked study can be soft locked"):
-        lock.soft(locked, "dora", "data manager", [])
+        lock.soft(locked, "dora", "data manager")
     with pytest.raises(Held):
         arrive(locked, WEEK2, vs=VS_ROWS + "4,003,Week 2,13-JAN-2024,64\n")
         snapshot.ingest(locked, WEEK2)
@@ -309,7 +317,7 @@ def test_an_unlock_lets_in_what_it_was_approved_for_leaves_the_differences_and_i
     unlock(locked, subjects=["001"], forms=["vs"])
     arrive(locked, WEEK2, vs=VS_ROWS.replace("70", "71"))
     results(locked, WEEK2)
-    made = lock.soft(locked, "dora", "data manager", [])
+    made = lock.soft(locked, "dora", "data manager")
     with (made.folder / "differences.csv").open(encoding="utf-8") as file:
         lines = file.read().splitlines()
     assert lines == [
@@ -319,7 +327,7 @@ def test_an_unlock_lets_in_what_it_was_approved_for_leaves_the_differences_and_i
     ]
     assert journal.stands(locked).missing() == ("data management", "clinical", "biostatistics")
     sign_all(locked)
-    assert lock.final(locked, "lena", "lead", []).lock == "L002"
+    assert lock.final(locked, "lena", "lead").lock == "L002"
     assert lock.verify(locked).ok
 
 
@@ -378,7 +386,7 @@ def test_a_soft_lock_that_was_cut_off_before_the_journal_leaves_the_study_open_a
     stale = study.folder / "locks" / "L001"
     stale.mkdir(parents=True)
     (stale / "manifest.json").write_text("{", encoding="utf-8")
-    assert lock.soft(study, "dora", "data manager", []).manifest["lock"] == "L001"
+    assert lock.soft(study, "dora", "data manager").manifest["lock"] == "L001"
     assert lock.verify(study).ok
 
 
