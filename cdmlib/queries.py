@@ -74,8 +74,13 @@ def to_raise(con: duckdb.DuckDBPyConnection, study: Study, again: bool = False) 
 
 
 def to_close(con: duckdb.DuckDBPyConnection, study: Study) -> pd.DataFrame:
-    """EDC queries that are open or answered although what they are about is resolved; `con` as for `to_raise`."""
+    """EDC queries that are open or answered although what they are about is resolved; `con` as for `to_raise`.
+
+    Raises CdmError when the study gives no query listing.
+    """
     _refuse_unmatched(con)
+    if not listed(con):
+        raise CdmError("The study gives no query listing, so which queries could be closed is not known.")
     _prepare(con, study)
     return con.execute(_sql(con, "to_close")).df().astype(object)
 
