@@ -137,18 +137,28 @@ def _query_sheets(work: Work) -> tuple[workbook.ListingSheet, ...]:
     if not queries.matched(work.con):
         return ()
     ask = queries.to_raise(work.con, work.study, again=True)
-    ask = ask.sort_values("exported_on", na_position="first", kind="stable")  # what is new first
-    note = "Findings to query that no open EDC query is about and no reviewer has settled. `cdm queries STUDY upload` writes them as a file; those with a date went out before and are not in the next file."
-    sheets = [_frame_sheet("Queries to raise", f"{note} A query number is that of an earlier one, closed or cancelled.", ask)]
+    new = set(queries.to_raise(work.con, work.study).finding_id)
+    before = [row.finding_id not in new for row in ask.itertuples()]  # these went out already: below, in grey
+    ask = ask.assign(before=before).sort_values("before", kind="stable")
+    title = f"{len(new):,} to raise" + (f", {sum(before):,} went out before" if any(before) else "")
+    note = (
+        "Findings to query that no open EDC query is about and no reviewer has settled. `cdm queries STUDY upload` writes them as a file. Those in "
+        "grey went into a file before and have no open query in the EDC; they are not in the next file. An EDC query shown here was closed or cancelled."
+    )
+    sheets = [_frame_sheet("Queries to raise", title, note, ask.drop(columns="before"), sum(before))]
     if not queries.listed(work.con):
-        return (*sheets, workbook.ListingSheet("Queries to close", "Queries to close", f"{queries.NO_LISTING}.", (), 0, ()))
+        return (*sheets, workbook.ListingSheet("Queries to close", "", f"{queries.NO_LISTING}.", (), 0, ()))
+    close = queries.to_close(work.con, work.study)
     note = "Open or answered in the EDC, although the finding they are about is resolved. Look at the answer, then close."
-    return (*sheets, _frame_sheet("Queries to close", note, queries.to_close(work.con, work.study)))
+    return (*sheets, _frame_sheet("Queries to close", f"{len(close):,} to close", note, close))
 
 
-def _frame_sheet(name: str, note: str, rows: pd.DataFrame) -> workbook.ListingSheet:
-    cells = rows.astype(object).where(rows.notna(), None)
-    return workbook.ListingSheet(name, "", note, tuple(rows.columns), len(rows), cells.itertuples(index=False, name=None))
+def _frame_sheet(name: str, title: str, note: str, rows: pd.DataFrame, grey: int = 0) -> workbook.ListingSheet:
+    """A sheet with the rows of a data frame, its last `grey` rows in grey."""
+    cells = list(rows.astype(object).where(rows.notna(), None).itertuples(index=False, name=None))
+    first = len(cells) - grey
+    cells[first:] = [tuple(v if v is None else workbook.Marked(str(v), "gone") for v in row) for row in cells[first:]]
+    return workbook.ListingSheet(name, title, note, tuple(rows.columns), len(cells), cells)
 
 
 def _evidence(con: duckdb.DuckDBPyConnection, check_id: str) -> list[str]:

@@ -169,8 +169,11 @@ def queries(study: str, act: str | None, again: bool) -> None:
         return
     with mart.open_published(opened) as con:
         if act == "close":
-            shown = ("query_id", "siteid", "subjid", "visit", "form", "formrow", "field", "query_status", "waiting_days", "text", "because")
-            _print_frame(edc_queries.to_close(con, opened)[list(shown)])
+            for row in (close := edc_queries.to_close(con, opened)).itertuples():
+                where = " / ".join(str(part) for part in (row.visit, row.form, row.formrow, row.field) if part)
+                out.print(f"{row.query_id} {row.query_status}: {row.siteid} {row.subjid} {where}: {row.query_text}", markup=False)
+                out.print(f"    {row.because}: {row.finding}", markup=False)
+            out.print(f"{len(close)} to close", markup=False)
             return
         _print_frame(edc_queries.summary(con))
         n = len(edc_queries.to_raise(con, opened))

@@ -100,11 +100,14 @@ def show(con: duckdb.DuckDBPyConnection, *ids: str, by: str = "site") -> pd.Data
     rows = pd.concat(parts)
     rows["site"] = rows.siteid.where(rows.level == "site", "all sites").fillna("(none)")
     if by == "category":
-        rows, index, column = rows[rows.level == "study"].fillna({"category": "all"}), "category", "title"
+        rows, index, columns = rows[rows.level == "study"].fillna({"category": "all"}), "category", ["title"]
     else:
-        index, column = "site", "category" if rows.category.notna().all() else "title"
-    wide = rows.pivot(index=index, columns=column, values="shown")
-    return wide.reindex(index=rows[index].unique(), columns=rows[column].unique()).rename_axis(columns=None).fillna("")
+        index, columns = "site", ["title", "category"] if rows.category.notna().any() else ["title"]
+    rows = rows.fillna({"category": ""})
+    wide = rows.pivot(index=index, columns=columns, values="shown")
+    order = rows[columns].drop_duplicates()
+    order = pd.MultiIndex.from_frame(order) if len(columns) > 1 else order.title
+    return wide.reindex(index=rows[index].unique(), columns=order).rename_axis(columns=[None] * len(columns)).fillna("")
 
 
 def definitions(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:

@@ -38,8 +38,8 @@ STATUSES = ("Open", "Query raised", "Confirmed correct", "Not an issue", "Resolv
 ACTIONS = {"query": "Query to site", "review": "Review", "internal": "Internal"}
 SEVERITIES = ("critical", "major", "minor")
 OUTCOMES = {"findings": "Findings", "error": "ERROR", "not run": "NOT RUN", "clean": "Clean"}
-LABELS = {"formrow": "Row", "message": "Query text", "finding_id": "Finding id"}
-LABELS |= {"query_id": "EDC query", "query_status": "EDC query status", "query_text": "EDC query text", "because": "Since last week"}
+LABELS = {"formrow": "Row", "message": "Query text", "finding_id": "Finding id", "check_id": "Check"}
+LABELS |= {"query_id": "EDC query", "query_status": "EDC query status", "query_text": "EDC query text"}
 LABELS |= {"review_status": "Status", "review_comment": "Comment", "owner": "Owner", "review_expires": "Waived until"}
 HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 FORMULA = "=+-@'"  # text that begins so would become a formula when edited
@@ -418,7 +418,7 @@ def _contents(pen: _Pen, sheet: Worksheet, book: Workbook, ahead: list, checks: 
             _line(pen, sheet, row, fact, ("name", "fact"))
         if sheets:
             item, pages = sheets
-            said = f"{item.id}: {item.n:,} {'findings' if item is book.since else 'rows'}" if pages else f"{item.id}: {item.note}"
+            said = f"{item.id}: {f'{item.n:,} findings' if item is book.since else item.title or item.note}"
             if pages:
                 _link(pen, sheet, row, 7, f"'{pages[0].name}'!A1", said, "back")
             else:

@@ -11,9 +11,8 @@ A query is about a finding of the same subject when nothing that both say of vis
    after the finding had gone. A listing without row numbers says too little of a form with several rows: there a query is matched by its
    text only.
 Each query serves one finding: by text before by field; then the field that comes first in the check; then a finding that is present before
-one that is gone; then the text most alike; then check and finding id. With it, it serves
-- the findings that one query asks for together (one_query in targets.sql);
-- every finding on that record which would itself be asked on the query's field: a field is asked one thing at a time.
+one that is gone; then the text most alike; then check and finding id. With it, it serves the findings that go to the same field of the same
+row (one_query in targets.sql): a field is asked one thing at a time.
 A finding shows one query: an open one first, then answered, closed, cancelled; then one that serves it first of all; then one found by
 text; then the one opened last. So a query may stand beside several findings; queries are counted in the table queries, each once.
 */
@@ -55,11 +54,7 @@ best AS (
 serves AS (
     SELECT f.finding_id, b.query_id, b.status, b.opened_on, b.found_by, f.finding_id <> b.finding_id AS beside
     FROM   best AS b
-    JOIN   found AS f ON f.one_query = b.one_query
-    UNION ALL
-    SELECT finding_id, query_id, status, opened_on, 'field', true
-    FROM   pairs
-    WHERE  place = 0
+    JOIN   found AS f ON f.one_query = b.one_query AND (f.gone_on IS NULL OR b.opened_on IS NULL OR b.opened_on <= f.gone_on)
 )
 SELECT finding_id, query_id, status, found_by
 FROM   serves
