@@ -260,7 +260,24 @@ def _by_domain(taken: snapshot.Snapshot) -> tuple[dict[str, list[Stored]], list[
             )
         else:
             by_domain.setdefault(domain, []).append(dataset)
+    for dataset, why in _listed_twice(by_domain.get("edc_queries", [])):
+        by_domain["edc_queries"].remove(dataset)
+        left.append((dataset.name, why))
     return by_domain, left
+
+
+def _listed_twice(listings: list[Stored]) -> list[tuple[Stored, str]]:
+    """Query listings whose queries stand in another one too, and in which: counted once, or a query would be two."""
+    whole = {dataset.file: dataset for dataset in listings if "cumulative" in dataset.name.lower()}
+    found = [(d, f"its queries are in the cumulative {whole[d.file].name} too") for d in listings if whole.get(d.file, d) != d]
+    changed, opened = (_names(_column("edc_queries", name)) for name in ("changed", "opened"))
+    per_query = [dataset for dataset in listings if _spellings(dataset) & opened]
+    for dataset in listings:
+        number = [name for name in _column("edc_queries", "query_id").synonyms if name in _spellings(dataset)][:1]
+        twin = next((d for d in per_query if d != dataset and d.source == dataset.source and {*number} & _spellings(d)), None)
+        if twin and _spellings(dataset) & changed and not _spellings(dataset) & opened:
+            found.append((dataset, f"a row per change of the queries that {twin.name} has with a row each"))
+    return found
 
 
 def _domain(dataset: Stored, columns: set[str], path: Path) -> str:

@@ -39,7 +39,7 @@ about AS (  -- the names by which the EDC may know the fields that a finding is 
 pairs AS (
     SELECT a.query_id, a.status, a.opened_on, a.words, f.finding_id, f.check_id, f.gone, f.one_query, f.words AS asks,
            coalesce(position(f.words IN a.words) > 0, false) OR coalesce(position(f.said IN a.words) > 0, false) AS by_text,
-           CASE WHEN a.records <= 1 AND NOT coalesce(a.opened_on > f.gone_on, false) THEN b.place END AS place
+           CASE WHEN a.records <= 1 AND NOT coalesce(left(a.opened_on, 10) > f.gone_on, false) THEN b.place END AS place
     FROM   query_asked AS a
     JOIN   found AS f ON f.subjid = a.subjid AND same_place(a.visits, f.visits) AND same_place(a.forms, f.forms) AND same_place(a.formrows, f.formrows)
     LEFT JOIN about AS b ON b.finding_id = f.finding_id AND b.name = a.name
@@ -54,7 +54,7 @@ best AS (
 serves AS (
     SELECT f.finding_id, b.query_id, b.status, b.opened_on, b.found_by, f.finding_id <> b.finding_id AS beside
     FROM   best AS b
-    JOIN   found AS f ON f.one_query = b.one_query AND (f.gone_on IS NULL OR b.opened_on IS NULL OR b.opened_on <= f.gone_on)
+    JOIN   found AS f ON f.one_query = b.one_query AND NOT coalesce(left(b.opened_on, 10) > f.gone_on, false)
 )
 SELECT finding_id, query_id, status, found_by
 FROM   serves
