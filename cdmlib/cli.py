@@ -250,7 +250,7 @@ def check(study: str, cutoff: str, only: tuple[str, ...]) -> None:
     help="Folder for the evidence; docs/validation or the study's folder when not given.",
 )
 def uat(study: str | None, folder: Path | None) -> None:
-    """Run every case of every check (library, and STUDY's own) and write the evidence as HTML and CSV."""
+    """Run every case of every check (library, and STUDY's own) and measure and write the evidence as HTML and CSV."""
     from cdmlib import evidence
     from cdmlib import study as studies
 
@@ -258,7 +258,7 @@ def uat(study: str | None, folder: Path | None) -> None:
     folder = folder or (opened.folder / "validation" if opened else Path("docs") / "validation")
     done = evidence.write(opened, folder)
     out.print(
-        f"{done.checks} checks, {done.cases} cases: {done.passed} passed, {done.failed} failed. Evidence: {folder / 'uat.html'}, {folder / 'uat.csv'}",
+        f"{done.checks} checks and measures, {done.cases} cases: {done.passed} passed, {done.failed} failed. Evidence: {folder / 'uat.html'}, {folder / 'uat.csv'}",
         markup=False,
     )
     for line in done.failures:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 
 import duckdb
 import pandas as pd
 
-from cdmlib import checks, mart, sqlfile, standard, tables
+from cdmlib import cases, checks, mart, queries, sqlfile, standard, tables
 from cdmlib import study as studies
+from cdmlib.cases import CaseResult
 from cdmlib.errors import CdmError
 from cdmlib.mart import Work
 from cdmlib.sqlfile import SqlFile
@@ -51,6 +53,8 @@ def run(work: Work) -> pd.DataFrame:
         given = measure.params | work.study.parameters.get(measure.id, {})
         said = definition(measure, given)
         reason, rows = "", 0
+        if measure.domain == "queries" and not queries.listed(con):
+            reason = "no query listing"
         try:
             sql, params = select(con, measure, {"as_of": work.as_of} | given, there)
             named = {"id": measure.id, "title": measure.title, "said": said, "as_of": work.as_of}
@@ -61,7 +65,7 @@ def run(work: Work) -> pd.DataFrame:
             )
             rows = con.execute("SELECT count(*) FROM metrics WHERE metric = ?", [measure.id]).fetchone()[0]
         except (duckdb.BinderException, duckdb.CatalogException) as error:
-            reason = checks.not_collected(con, measure, there, str(error)) or tables.reason(error)
+            reason = reason or checks.not_collected(con, measure, there, str(error)) or f"error: {tables.reason(error)}"
         con.execute("INSERT INTO measure_runs VALUES (?, ?, ?, ?, ?)", [measure.id, measure.title, rows, reason, said])
     return con.execute("SELECT metric, title, rows, not_run FROM measure_runs ORDER BY metric").df()
 
@@ -131,3 +135,47 @@ def results(study: str, cutoff: str = "", run: str = "") -> duckdb.DuckDBPyConne
     if cutoff and not run:
         raise CdmError(f"Study {study} has no complete run of {cutoff}. Run `cdm weekly {study} --cutoff {cutoff}`.")
     return mart.open_run(opened, run) if run else mart.open_published(opened)
+
+
+def run_cases() -> list[tuple[SqlFile, list[CaseResult], str]]:
+    """Every measure with the results of its cases, a result per line that must come out, and why they could not be run."""
+    con, results = standard.empty_database(), []
+    for measure in library():
+        try:
+            results.append((measure, _run_cases(measure, con), ""))
+        except (CdmError, duckdb.Error) as error:
+            results.append((measure, [], str(error)))
+    return results
+
+
+def _run_cases(measure: SqlFile, con: duckdb.DuckDBPyConnection) -> list[CaseResult]:
+    results = []
+    for table in cases.read_measure(measure):
+        con.execute("BEGIN")
+        try:
+            cases.load(con, table.rows)
+            sql, params = select(con, measure, {"as_of": cases.AS_OF} | measure.params | table.params, tables.collected(con))
+            made = con.execute(sql, params).to_arrow_table().to_pylist()
+        finally:
+            con.execute("ROLLBACK")
+        names = [name for name in table.expected[0] if name != "because"]
+        got = [tuple(_text(row[name]) for name in names) for row in made]
+        for at, line in enumerate(table.expected):
+            expected = tuple(line[name] for name in names)
+            near = [row for row in got if row[: len(names) - 3] == expected[: len(names) - 3]]  # the same level, site, category
+            given = expected if expected in got else (near or [()])[0]
+            results.append(_result(measure, table.offset + at + 1, expected, given, line["because"]))
+        expected = [tuple(line[name] for name in names) for line in table.expected]
+        results += [_result(measure, 0, (), row, "a line that no case expects") for row in got if row not in expected]
+    return results
+
+
+def _result(measure: SqlFile, number: int, expected: tuple, got: tuple, because: str) -> CaseResult:
+    return CaseResult(measure.id, number, " | ".join(expected), " | ".join(got), because, expected == got)
+
+
+def _text(value: object) -> str:
+    """A value as a case table writes it: 40 rather than 40.0, and nothing for NULL."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    return f"{value:g}" if isinstance(value, float) else str(value)
