@@ -147,6 +147,40 @@ def review_import(study: str, file: Path) -> None:
         sys.exit(1)
 
 
+@main.command()
+@click.argument("study")
+@click.argument("act", required=False, type=click.Choice(("upload", "close")))
+@click.option("--again", is_flag=True, help="With upload: also what was exported before and has no open query yet.")
+def queries(study: str, act: str | None, again: bool) -> None:
+    """EDC queries of STUDY by status and who must act; `upload` writes the query upload file, `close` lists what can be closed.
+
+    The upload file has one row per query to raise. What it holds is remembered in the journal and not exported again.
+    """
+    from cdmlib import mart
+    from cdmlib import queries as edc_queries
+    from cdmlib import study as studies
+
+    opened = studies.load(study)
+    if again and act != "upload":
+        raise CdmError("--again belongs to `upload`.")
+    if act == "upload":
+        path, n = edc_queries.upload(opened, again)
+        out.print(f"{n} queries to raise: {path}" if path else "Nothing to raise that was not exported before.", markup=False)
+        return
+    with mart.open_published(opened) as con:
+        if act == "close":
+            for row in (close := edc_queries.to_close(con, opened)).itertuples():
+                where = " / ".join(str(part) for part in (row.visit, row.form, row.formrow, row.field) if part)
+                out.print(f"{row.query_id} {row.query_status}: {row.siteid} {row.subjid} {where}: {row.query_text}", markup=False)
+                out.print(f"    {row.because}: {row.finding}", markup=False)
+            out.print(f"{len(close)} to close", markup=False)
+            return
+        _print_frame(edc_queries.summary(con))
+        n = len(edc_queries.to_raise(con, opened))
+        close = f"{len(edc_queries.to_close(con, opened))} to close" if edc_queries.listed(con) else "no query listing: which to close is not known"
+        out.print(f"{n} to raise (cdm queries {study} upload); {close} (cdm queries {study} close).", markup=False)
+
+
 @main.group()
 def journal() -> None:
     """The append-only record of what people decided."""
@@ -216,7 +250,7 @@ def check(study: str, cutoff: str, only: tuple[str, ...]) -> None:
     help="Folder for the evidence; docs/validation or the study's folder when not given.",
 )
 def uat(study: str | None, folder: Path | None) -> None:
-    """Run every case of every check (library, and STUDY's own) and write the evidence as HTML and CSV."""
+    """Run every case of every check (library, and STUDY's own) and measure and write the evidence as HTML and CSV."""
     from cdmlib import evidence
     from cdmlib import study as studies
 
@@ -224,7 +258,7 @@ def uat(study: str | None, folder: Path | None) -> None:
     folder = folder or (opened.folder / "validation" if opened else Path("docs") / "validation")
     done = evidence.write(opened, folder)
     out.print(
-        f"{done.checks} checks, {done.cases} cases: {done.passed} passed, {done.failed} failed. Evidence: {folder / 'uat.html'}, {folder / 'uat.csv'}",
+        f"{done.checks} checks and measures, {done.cases} cases: {done.passed} passed, {done.failed} failed. Evidence: {folder / 'uat.html'}, {folder / 'uat.csv'}",
         markup=False,
     )
     for line in done.failures:
@@ -357,6 +391,14 @@ def _print_load(snapshot: object) -> None:
         f"{len(report)} datasets, {report.rows_in_file.sum()} rows in the files, {report.rows_stored.sum()} stored, {report.rows_quarantined.sum()} quarantined, {lost} lost",
         markup=False,
     )
+
+
+def _print_frame(rows: object) -> None:
+    table = _table(*rows.columns)
+    for row in rows.astype(object).where(rows.notna(), "").itertuples(index=False):
+        table.add_row(*map(str, row))
+    out.print(table)
+    out.print(f"{len(rows)} rows")
 
 
 def _table(*columns: str) -> Table:

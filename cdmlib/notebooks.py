@@ -17,7 +17,7 @@ from cdmlib import study as studies
 from cdmlib.errors import CdmError
 
 PACKAGE = Path(__file__).parent
-WEEKLY = ("10_ingest", "20_cleaning")
+WEEKLY = ("10_ingest", "20_cleaning", "50_metrics")
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def execute(name: str, output: Path, **parameters: str) -> Path:
 
 
 def weekly(study_id: str, cutoff: str = "", confirm: str = "", step: Callable[[str], None] = lambda text: None) -> Week:
-    """Take in the extract of a cut-off date, run every check, write the workbook and publish the results.
+    """Take in the extract of a cut-off date, run every check, write the workbook, publish the results and show the measures.
 
     cutoff: date of the folder under incoming/; empty takes the newest. confirm: reason, when a load was held. step: told each step.
     A failed step leaves what was published before in place and the run listed as failed.
@@ -94,7 +94,9 @@ def weekly(study_id: str, cutoff: str = "", confirm: str = "", step: Callable[[s
     except BaseException as error:
         mart.finish(study, run, "failed", error=str(error))
         raise
-    return Week(run, study.folder / "marts" / f"{run}.duckdb", next(out.glob("*.xlsx")), (first, second))
+    step("showing the measures")  # of results that are published already: what goes wrong here takes nothing back
+    third = execute("50_metrics", out / "50_metrics.ipynb", study=study_id, cutoff=cutoff, run=run)
+    return Week(run, study.folder / "marts" / f"{run}.duckdb", next(out.glob("*.xlsx")), (first, second, third))
 
 
 def code_cells(path: Path) -> list[str]:

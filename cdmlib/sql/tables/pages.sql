@@ -24,7 +24,7 @@ told AS (
            CASE WHEN missing_days IS NOT NULL OR entered = 0 THEN 'N' ELSE 'Y' END AS is_entered,
            coalesce(verify_required, CASE WHEN said_verified <> '' THEN 'Y' END) AS must_verify,
            coalesce(verified, CASE WHEN said_verified LIKE 'VERIF%' THEN 'Y' WHEN said_verified <> '' THEN 'N' END) AS is_verified,
-           coalesce(CASE WHEN said_signed <> '' THEN 'Y' END, sign_required) AS must_sign,
+           coalesce(CASE WHEN said_signed LIKE 'NO%' THEN 'N' WHEN said_signed <> '' THEN 'Y' END, sign_required) AS must_sign,
            CASE WHEN said_signed LIKE '%BROKEN%' OR said_signed LIKE '%NEVER%' THEN 'N' ELSE coalesce(signed, CASE WHEN said_signed LIKE '%SIGNED%' THEN 'Y' END) END AS is_signed,
            CASE WHEN said_signed LIKE '%BROKEN%' THEN 'Y' WHEN said_signed <> '' THEN 'N' END AS is_broken,
            coalesce(frozen, CASE WHEN said_frozen LIKE 'UN%' THEN 'N' WHEN said_frozen LIKE 'FR%' THEN 'Y' END) AS is_frozen,
