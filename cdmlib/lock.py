@@ -357,5 +357,10 @@ def signature_page(study: Study, verified: Verified) -> list[dict[str, str]]:
     ]
 
 
+def signatures(study: Study, verified: Verified) -> pd.DataFrame:
+    """The signatures under a lock as a table; the columns are those of `signature_page`."""
+    return pd.DataFrame(signature_page(study, verified))
+
+
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")

@@ -17,7 +17,8 @@ from cdmlib import study as studies
 from cdmlib.errors import CdmError
 
 PACKAGE = Path(__file__).parent
-WEEKLY = ("10_ingest", "20_cleaning", "50_metrics")
+WEEKLY = ("10_ingest", "20_cleaning", "50_metrics", "60_lock_readiness")
+SHOWING = WEEKLY[2:]  # these read published results and change nothing
 
 
 @dataclass(frozen=True)
@@ -94,9 +95,9 @@ def weekly(study_id: str, cutoff: str = "", confirm: str = "", step: Callable[[s
     except BaseException as error:
         mart.finish(study, run, "failed", error=str(error))
         raise
-    step("showing the measures")  # of results that are published already: what goes wrong here takes nothing back
-    third = execute("50_metrics", out / "50_metrics.ipynb", study=study_id, cutoff=cutoff, run=run)
-    return Week(run, study.folder / "marts" / f"{run}.duckdb", next(out.glob("*.xlsx")), (first, second, third))
+    step("showing the measures and the lock readiness")  # of results that are published already: what goes wrong here takes nothing back
+    shown = [execute(name, out / f"{name}.ipynb", study=study_id, cutoff=cutoff, run=run) for name in SHOWING]
+    return Week(run, study.folder / "marts" / f"{run}.duckdb", next(out.glob("*.xlsx")), (first, second, *shown))
 
 
 def code_cells(path: Path) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from cdmlib import edc, journal, mart, sqlfile, standard, tables
+from cdmlib import edc, journal, mart, people, sqlfile, standard, tables
 from cdmlib.errors import CdmError
 from cdmlib.findings import GONE
 from cdmlib.journal import Act
@@ -98,7 +98,7 @@ def upload(study: Study, again: bool = False, actor: str = "", role: str = "") -
     is no file then, and nothing counts as exported.
     """
     if not actor:
-        actor, role = journal.who(study)
+        actor, role = people.acting(study, EXPORTED)
     with mart.open_published(study) as con:
         rows = to_raise(con, study, again)
         run, as_of = con.execute("SELECT run, as_of FROM runs").fetchone()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import re
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 
 import duckdb
@@ -126,6 +128,51 @@ def blocking(study: Study, stage: str, on: str = "") -> list[str]:
     ]
 
 
+def show_checklist(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """The lock checklist of published results: line, title, status, numerator, denominator, blockers, owner, evidence."""
+    return con.execute(
+        "SELECT line, title, kind, status, numerator, denominator, blockers, owner, evidence FROM lock_checklist ORDER BY line"
+    ).df()
+
+
+def show_criteria(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """What blocks, one row per criterion and owner: criterion, title, clean, outcome, owner, blockers, subjects, why not run."""
+    return con.execute(
+        """SELECT c.criterion, c.title, CASE WHEN c.clean THEN 'clean' ELSE '' END AS clean, c.outcome, coalesce(b.owner, c.owner) AS owner,
+                  count(b.criterion) AS blockers, count(DISTINCT b.subjid) AS subjects, c.reason
+           FROM   criteria c LEFT JOIN blockers b USING (criterion)
+           GROUP BY c.criterion, c.title, c.clean, c.outcome, coalesce(b.owner, c.owner), c.reason ORDER BY c.criterion, owner"""
+    ).df()
+
+
+def show_sites(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """Clean subjects per site, of all subjects, with what keeps the others: site, clean, subjects, blockers by owner."""
+    return con.execute(
+        """WITH one AS (SELECT coalesce(siteid, '(none)') AS site, subjid, ready, blockers, status FROM readiness WHERE level = 'subject' AND criterion = 'all')
+           SELECT site, count(CASE WHEN ready THEN 1 END) AS clean, count(*) AS subjects,
+                  round(100.0 * count(CASE WHEN ready THEN 1 END) / count(*), 1) AS "% clean", count(CASE WHEN status = 'not run' THEN 1 END) AS "not known",
+                  CAST(sum(blockers) AS BIGINT) AS blockers
+           FROM (SELECT * FROM one UNION ALL SELECT 'all sites', subjid, ready, blockers, status FROM one)
+           GROUP BY site ORDER BY site = 'all sites' DESC, site"""
+    ).df()
+
+
+def show_nearest(con: duckdb.DuckDBPyConnection, rows: int = 30) -> pd.DataFrame:
+    """Subjects that are not clean, those with the fewest things to clear first: site, subject, blockers, owner, what blocks."""
+    return con.execute(
+        """SELECT r.siteid AS site, r.subjid AS subject, r.blockers, r.owner, string_agg(DISTINCT b.criterion || ' ' || b.title, '; ' ORDER BY b.criterion || ' ' || b.title) AS "blocked by"
+           FROM   readiness r LEFT JOIN blockers b ON b.subjid = r.subjid AND b.criterion IN (SELECT criterion FROM criteria WHERE clean)
+           WHERE  r.level = 'subject' AND r.criterion = 'all' AND NOT r.ready
+           GROUP BY r.siteid, r.subjid, r.blockers, r.owner ORDER BY r.blockers, site, subject LIMIT $rows""",
+        {"rows": rows},
+    ).df()
+
+
+def show_definitions(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """What each criterion means, with the version of the study's list: criterion, title, lines, definition, version."""
+    return con.execute("SELECT criterion, title, lines, definition, version FROM criteria ORDER BY criterion").df()
+
+
 def attest(study: Study, number: int, meaning: str) -> None:
     """Attest a line of the checklist, as the acting person, with what it means. Raises CdmError when they may not."""
     line = _line(number)
@@ -149,12 +196,19 @@ def waive(study: Study, what: str, until: str, reason: str) -> None:
     """
     actor, role = people.acting(study, "waive")
     subject = _waivable(study, what)
-    if not standard.macros_only().execute("SELECT iso_full(iso_date(?))", [until]).fetchone()[0] or len(until) != 10:
+    if not re.fullmatch(r"\d{4}-\d\d-\d\d", until) or not _is_date(until):
         raise CdmError(f"A waiver must end on a date written YYYY-MM-DD; given {until!r}.")
     if len(reason.strip(" .-")) < 3:
         raise CdmError("A reason must say why, in words.")
     before = journal.state(study, "waive").get((subject, "until"))
     journal.append(study, actor, role, [Act("waive", subject, "until", before.new if before else "", until, reason.strip())])
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return bool(date.fromisoformat(text))
+    except ValueError:
+        return False
 
 
 def _waivable(study: Study, what: str) -> str:
@@ -205,7 +259,9 @@ def _run_one(con: duckdb.DuckDBPyConnection, criterion: SqlFile, study: Study, a
             params | {"id": criterion.id, "title": criterion.title, "owner": criterion.header["owner"]},
         )
     except (duckdb.BinderException, duckdb.CatalogException) as error:
-        return "not run", checks.not_collected(con, criterion, there, str(error)) or tables.reason(error), 0
+        missing = re.search(r"Table with name (\w+) does not exist", str(error))
+        why = f"there is no table {missing[1]}" if missing and missing[1] not in standard.tables() else ""
+        return "not run", why or checks.not_collected(con, criterion, there, str(error)) or tables.reason(error), 0
     n = con.execute("SELECT count(*) FROM blockers WHERE criterion = ?", [criterion.id]).fetchone()[0]
     return ("blocked" if n else "met"), "", n
 
