@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,6 +38,16 @@ class CaseTable:
 
 
 @dataclass(frozen=True)
+class MeasureCase:
+    """Rows, and the lines that a measure must make of them and no others; `offset`: lines of the tables before."""
+
+    rows: tuple[Case, ...]
+    expected: tuple[dict[str, str], ...]
+    params: dict[str, float | str]
+    offset: int
+
+
+@dataclass(frozen=True)
 class CaseResult:
     """How one case went: `passed` when the finding expected, and no other, was made on it."""
 
@@ -60,18 +71,11 @@ def read(check: SqlFile) -> list[CaseTable]:
         raise CdmError(
             f"{check.path}: has no cases. Write {path.name} beside it with a Markdown table of example rows."
         )
-    tables, params, block, number = [], {}, [], 0
-    for line in [*path.read_text(encoding="utf-8").splitlines(), ""]:
-        if line.strip().startswith("|"):
-            block.append(line.strip())
-            continue
-        if block:
-            cases = _table(path, block, number)
-            number += len(cases)
-            tables.append(CaseTable(tuple(cases), dict(params)))
-            block, params = [], {}
-        if override := OVERRIDE.fullmatch(line.strip()):
-            params[override[1]] = override[2].strip() if override[1] == "as_of" else parameter(override[2].strip())
+    tables, number = [], 0
+    for params, block in _blocks(path):
+        cases = _table(path, block, number)
+        number += len(cases)
+        tables.append(CaseTable(tuple(cases), params))
     cases = [case for table in tables for case in table.cases]
     problems = []
     if not any(case.finding for case in cases):
@@ -86,24 +90,35 @@ def read(check: SqlFile) -> list[CaseTable]:
     return tables
 
 
-def _table(path: Path, lines: list[str], offset: int) -> list[Case]:
+def _blocks(path: Path) -> Iterator[tuple[dict[str, float | str], list[str]]]:
+    """Each Markdown table of a case file: the parameters set above it, and its lines."""
+    params, block = {}, []
+    for line in [*path.read_text(encoding="utf-8").splitlines(), ""]:
+        if line.strip().startswith("|"):
+            block.append(line.strip())
+            continue
+        if block:
+            yield params, block
+            params, block = {}, []
+        if override := OVERRIDE.fullmatch(line.strip()):
+            params[override[1]] = override[2].strip() if override[1] == "as_of" else parameter(override[2].strip())
+
+
+def _cells(path: Path, lines: list[str]) -> tuple[list[str], list[list[str]]]:
+    """The header of a Markdown table and its lines, cell by cell."""
     header, rule, *body = ([cell.strip() for cell in line.strip("|").split("|")] for line in lines)
     if not all(re.fullmatch(r":?-+:?", cell) for cell in rule):
         raise CdmError(f"{path}: the second line of a case table must be |---|---|…")
+    return header, body
+
+
+def _table(path: Path, lines: list[str], offset: int) -> list[Case]:
+    header, body = _cells(path, lines)
     if header[-2:] != ["finding", "because"]:
         raise CdmError(
             f"{path}: the last two columns of a case table must be finding and because; they are {header[-2:]}."
         )
-    places, table = [], None
-    for name in header[:-2]:
-        prefix, dot, column = name.rpartition(".")
-        table = prefix if dot else table
-        if table not in standard.tables() or column not in {c.name for c in standard.tables()[table]}:
-            raise CdmError(
-                f"{path}: {name!r} is not a column of a standard table. Write table.column, such as ae.aeterm."
-            )
-        places.append((table, column))
-    cases = []
+    places, cases = _places(path, header[:-2]), []
     for index, cells in enumerate(body, start=1 + offset):
         if len(cells) != len(header):
             raise CdmError(f"{path}: case {index} has {len(cells)} cells; its header has {len(header)}.")
@@ -111,6 +126,47 @@ def _table(path: Path, lines: list[str], offset: int) -> list[Case]:
             raise CdmError(f"{path}: case {index}: finding must be yes or empty; it is {cells[-2]!r}.")
         cases.append(_case(index, places, cells))
     return cases
+
+
+def _places(path: Path, header: list[str]) -> list[tuple[str, str]]:
+    """The (table, column) that each column of a case table fills."""
+    places, table = [], None
+    for name in header:
+        prefix, dot, column = name.rpartition(".")
+        table = prefix if dot else table
+        if table not in standard.tables() or column not in {c.name for c in standard.tables()[table]}:
+            raise CdmError(
+                f"{path}: {name!r} is not a column of a standard table. Write table.column, such as ae.aeterm."
+            )
+        places.append((table, column))
+    return places
+
+
+def read_measure(measure: SqlFile) -> list[MeasureCase]:
+    """The cases of a measure: pairs of a table of rows and a table of what the measure makes of them, line by line.
+
+    Raises CdmError when there are none, and when no cell of the rows is empty.
+    """
+    path = path_of(measure)
+    if not path.exists():
+        raise CdmError(f"{measure.path}: has no cases. Write {path.name} beside it with a table of rows and one of what comes out.")
+    blocks, found, number = list(_blocks(path)), [], 0
+    if not blocks or len(blocks) % 2:
+        raise CdmError(f"{path}: must have pairs of tables: rows, then what the measure makes of them.")
+    for (params, given), (_, made) in zip(blocks[::2], blocks[1::2], strict=True):
+        (names, rows), (header, lines) = _cells(path, given), _cells(path, made)
+        if names[-1] != "because" or header[0] != "level" or header[-1] != "because":
+            raise CdmError(f"{path}: rows must end in `because`; what comes out must begin with `level` and end in `because`.")
+        if uneven := [cells for cells in rows if len(cells) != len(names)] + [cells for cells in lines if len(cells) != len(header)]:
+            raise CdmError(f"{path}: the line {' | '.join(uneven[0])} has not as many cells as its header.")
+        places = _places(path, names[:-1])
+        loaded = tuple(_case(at, places, [*cells[:-1], "", cells[-1]]) for at, cells in enumerate(rows, 1))
+        expected = tuple(dict(zip(header, cells, strict=True)) for cells in lines)
+        found.append(MeasureCase(loaded, expected, params, number))
+        number += len(expected)
+    if not any(case.has_empty_cell for table in found for case in table.rows):
+        raise CdmError(f"{path}: no row has an empty cell: say what happens when a value is missing.")
+    return found
 
 
 def _case(number: int, places: list[tuple[str, str]], cells: list[str]) -> Case:
@@ -133,6 +189,14 @@ def _case(number: int, places: list[tuple[str, str]], cells: list[str]) -> Case:
     return Case(number, tuple(rows.items()), key, cells[-2] == "yes", cells[-1], any(not cell for cell in cells[:-2]))
 
 
+def load(con: duckdb.DuckDBPyConnection, cases: Iterable[Case]) -> None:
+    """Put the rows of cases into the standard tables of `con`."""
+    for case in cases:
+        for name, row in case.rows:
+            columns = ", ".join(standard.quote(column) for column in row)
+            con.execute(f"INSERT INTO {name} ({columns}) VALUES ({', '.join('?' * len(row))})", list(row.values()))
+
+
 def run(check: SqlFile, con: duckdb.DuckDBPyConnection) -> list[CaseResult]:
     """Run the cases of a check in `con`, a database from `standard.empty_database`, which is left empty again."""
     results = []
@@ -141,12 +205,7 @@ def run(check: SqlFile, con: duckdb.DuckDBPyConnection) -> list[CaseResult]:
         used = {name: value for name, value in params.items() if re.search(rf"\${name}\b", check.sql)}
         con.execute("BEGIN")
         try:
-            for case in table.cases:
-                for name, row in case.rows:
-                    columns = ", ".join(standard.quote(column) for column in row)
-                    con.execute(
-                        f"INSERT INTO {name} ({columns}) VALUES ({', '.join('?' * len(row))})", list(row.values())
-                    )
+            load(con, table.cases)
             found = con.execute(f"SELECT record_key FROM ({check.sql}\n)", used).fetchall()
         finally:
             con.execute("ROLLBACK")

@@ -196,9 +196,10 @@ def _refuse_unknown(study: Study, checks: list[SqlFile]) -> None:
     """Parameters and switches of study.toml must name checks and parameters that exist."""
     by_id = {check.id: check for check in checks}
     problems = [f"off.{id_}: there is no check {id_}" for id_ in study.off if id_ not in by_id]
+    by_id |= {measure.id: measure for measure in sqlfile.read_folder(standard.SQL / "measures", "measure")}
     for id_, params in study.parameters.items():
         if id_ not in by_id:
-            problems.append(f"parameters.{id_}: there is no check {id_}")
+            problems.append(f"parameters.{id_}: there is no check or measure {id_}")
             continue
         known = by_id[id_].params
         problems += [

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
+import pandas as pd
 
-from cdmlib import checks, sqlfile, standard, tables, workbook
+from cdmlib import checks, queries, sqlfile, standard, tables, workbook
 from cdmlib.mart import Work, note
 from cdmlib.sqlfile import SqlFile
 
@@ -24,7 +25,6 @@ MARKS = {
     "Resolved": "gone",
     "Deleted": "gone",
 }
-_AFTER = ("message", *workbook.REVIEW, "finding_id")  # what follows the evidence on a check's sheet
 _ORDER = "coalesce(list_position(['New', 'Reappeared', 'Changed', 'Review outdated', 'Not checked', '', 'Resolved', 'Deleted'], flag), 99)"
 
 
@@ -49,6 +49,7 @@ def write(work: Work) -> Path:
         _since_sheet(work.con, work.as_of),
         sheets,
         listings,
+        _query_sheets(work),
     )
     workbook.write(path, book)
     note(work.study, work.run, workbook=path.name)
@@ -92,7 +93,7 @@ def _check_sheet(
     shown = {name for name in check.placeholders if name in evidence} | missing
     return workbook.CheckSheet(
         check.id, check.title, check.domain, check.header["severity"], check.header["action"], outcome, reason, n, gone if n else 0, new, check.note,
-        ("flag", *KEYS, *evidence, *_AFTER), frozenset(shown), _finding_rows(con, check.id, evidence, as_of) if n else (),
+        ("flag", *KEYS, *evidence, *_after(con)), frozenset(shown), _finding_rows(con, check.id, evidence, as_of) if n else (),
     )  # fmt: skip
 
 
@@ -100,7 +101,7 @@ def _since_sheet(con: duckdb.DuckDBPyConnection, as_of: str) -> workbook.Listing
     """What a reader looks at first: every finding that is new, changed, back or gone since the week before, or whose review is outdated."""
     where = "flag IN ('New', 'Reappeared', 'Changed', 'Review outdated', 'Not checked') OR gone_on = $as_of"
     n = con.execute(f"SELECT count(*) FROM findings WHERE {where}", {"as_of": as_of}).fetchone()[0]
-    columns = ("flag", "check_id", "severity", "action", *KEYS, "message", "because", "finding_id")
+    columns = ("flag", "check_id", "severity", "action", *KEYS, "message", "because", *_asked(con), "finding_id")
     sql = f"""SELECT {", ".join(columns)}, evidence, evidence_before FROM findings WHERE {where}
               ORDER BY {_ORDER}, CASE severity WHEN 'critical' THEN 1 WHEN 'major' THEN 2 ELSE 3 END, check_id, siteid, subjid, finding_id"""
     because = columns.index("because")
@@ -121,6 +122,45 @@ def _since_sheet(con: duckdb.DuckDBPyConnection, as_of: str) -> workbook.Listing
     )
 
 
+def _asked(con: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+    """The columns that show the EDC query beside a finding; none where the study gives no query listing."""
+    return queries.ADDED if queries.matched(con) and queries.listed(con) else ()
+
+
+def _after(con: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+    """What follows the evidence on a check's sheet."""
+    return ("message", *_asked(con), *workbook.REVIEW, "finding_id")
+
+
+def _query_sheets(work: Work) -> tuple[workbook.ListingSheet, ...]:
+    """What to ask and what to close in the EDC; none where findings were not held against its queries."""
+    if not queries.matched(work.con):
+        return ()
+    ask = queries.to_raise(work.con, work.study, again=True)
+    new = set(queries.to_raise(work.con, work.study).finding_id)
+    before = [row.finding_id not in new for row in ask.itertuples()]  # these went out already: below, in grey
+    ask = ask.assign(before=before).sort_values("before", kind="stable")
+    title = f"{len(new):,} to raise" + (f", {sum(before):,} went out before" if any(before) else "")
+    note = (
+        "Findings to query that no open EDC query is about and no reviewer has settled. `cdm queries STUDY upload` writes them as a file. Those in "
+        "grey went into a file before and have no open query in the EDC; they are not in the next file. An EDC query shown here was closed or cancelled."
+    )
+    sheets = [_frame_sheet("Queries to raise", title, note, ask.drop(columns="before"), sum(before))]
+    if not queries.listed(work.con):
+        return (*sheets, workbook.ListingSheet("Queries to close", "", f"{queries.NO_LISTING}.", (), 0, ()))
+    close = queries.to_close(work.con, work.study)
+    note = "Open or answered in the EDC, although the finding they are about is resolved. Look at the answer, then close."
+    return (*sheets, _frame_sheet("Queries to close", f"{len(close):,} to close", note, close))
+
+
+def _frame_sheet(name: str, title: str, note: str, rows: pd.DataFrame, grey: int = 0) -> workbook.ListingSheet:
+    """A sheet with the rows of a data frame, its last `grey` rows in grey."""
+    cells = list(rows.astype(object).where(rows.notna(), None).itertuples(index=False, name=None))
+    first = len(cells) - grey
+    cells[first:] = [tuple(v if v is None else workbook.Marked(str(v), "gone") for v in row) for row in cells[first:]]
+    return workbook.ListingSheet(name, title, note, tuple(rows.columns), len(cells), cells)
+
+
 def _evidence(con: duckdb.DuckDBPyConnection, check_id: str) -> list[str]:
     """The evidence columns of a check, in the order its SELECT gave them."""
     return list(
@@ -134,7 +174,7 @@ def _evidence(con: duckdb.DuckDBPyConnection, check_id: str) -> list[str]:
 
 def _finding_rows(con: duckdb.DuckDBPyConnection, check_id: str, evidence: list[str], as_of: str) -> Iterator[tuple]:
     """The rows of a check's sheet: new, back, changed and outdated first, then the rest, then what went since the week before."""
-    sql = f"""SELECT {", ".join(("flag", *KEYS, *_AFTER))}, evidence, evidence_before FROM findings
+    sql = f"""SELECT {", ".join(("flag", *KEYS, *_after(con)))}, evidence, evidence_before FROM findings
               WHERE check_id = $id AND (gone_on IS NULL OR gone_on = $as_of)
               ORDER BY {_ORDER}, siteid, subjid, visit, record_key, field, finding_id"""
     keys, own = 1 + len(KEYS), len(workbook.REVIEW) + 1  # the reviewer's cells and the id keep their own look

@@ -104,10 +104,10 @@ def new(study: str, path: Path, cutoff: str | None, title: str) -> None:
 @click.option("--confirm", default="", help="Why a held load is right; kept in the snapshot's manifest.")
 def ingest(study: str, cutoff: str, confirm: str) -> None:
     """Store an extract as a snapshot and print the load report."""
-    from cdmlib import snapshot
+    from cdmlib import lock
     from cdmlib import study as studies
 
-    done = snapshot.ingest(studies.load(study), cutoff, confirm)
+    done = lock.ingest(studies.load(study), cutoff, confirm)
     out.print(done.said, markup=False)
     _print_load(done.snapshot)
     for line in done.snapshot.differences if done.stored else ():
@@ -145,6 +145,364 @@ def review_import(study: str, file: Path) -> None:
         )
     if done.conflicts:
         sys.exit(1)
+
+
+@main.command()
+@click.argument("study")
+@click.argument("act", required=False, type=click.Choice(("upload", "close")))
+@click.option("--again", is_flag=True, help="With upload: also what was exported before and has no open query yet.")
+def queries(study: str, act: str | None, again: bool) -> None:
+    """EDC queries of STUDY by status and who must act; `upload` writes the query upload file, `close` lists what can be closed.
+
+    The upload file has one row per query to raise. What it holds is remembered in the journal and not exported again.
+    """
+    from cdmlib import mart
+    from cdmlib import queries as edc_queries
+    from cdmlib import study as studies
+
+    opened = studies.load(study)
+    if again and act != "upload":
+        raise CdmError("--again belongs to `upload`.")
+    if act == "upload":
+        path, n = edc_queries.upload(opened, again)
+        out.print(f"{n} queries to raise: {path}" if path else "Nothing to raise that was not exported before.", markup=False)
+        return
+    with mart.open_published(opened) as con:
+        if act == "close":
+            for row in (close := edc_queries.to_close(con, opened)).itertuples():
+                where = " / ".join(str(part) for part in (row.visit, row.form, row.formrow, row.field) if part)
+                out.print(f"{row.query_id} {row.query_status}: {row.siteid} {row.subjid} {where}: {row.query_text}", markup=False)
+                out.print(f"    {row.because}: {row.finding}", markup=False)
+            out.print(f"{len(close)} to close", markup=False)
+            return
+        _print_frame(edc_queries.summary(con))
+        n = len(edc_queries.to_raise(con, opened))
+        close = f"{len(edc_queries.to_close(con, opened))} to close" if edc_queries.listed(con) else "no query listing: which to close is not known"
+        out.print(f"{n} to raise (cdm queries {study} upload); {close} (cdm queries {study} close).", markup=False)
+
+
+@main.command()
+@click.argument("study")
+@click.option("--subject", default="", help="Only this subject, with every row that blocks it.")
+@click.option("--site", default="", help="Only the subjects of this site.")
+def readiness(study: str, subject: str, site: str) -> None:
+    """Which subjects of STUDY are clean, what blocks the others, and whose action it is."""
+    from cdmlib import mart
+    from cdmlib import study as studies
+
+    with mart.open_published(studies.load(study)) as con:
+        _require(con, "readiness", study)
+        where = "level = 'subject' AND ($subject = '' OR subjid = $subject) AND ($site = '' OR siteid = $site)"
+        given = {"subject": subject, "site": site}
+        if subject:
+            _print_frame(con.execute(f"SELECT criterion, title, status, blockers, owner FROM readiness WHERE {where} ORDER BY criterion", given).df())
+            _print_frame(con.execute("SELECT criterion, visit, form, what, owner FROM blockers WHERE subjid = ? ORDER BY ALL", [subject]).df())
+            return
+        _print_frame(
+            con.execute(
+                f"""SELECT siteid AS site, subjid AS subject, status, blockers, owner, b.criteria AS "blocked by" FROM readiness
+                    LEFT JOIN (SELECT subjid, string_agg(criterion, ' ' ORDER BY criterion) AS criteria FROM readiness
+                               WHERE level = 'subject' AND status = 'blocked' AND criterion <> 'all' GROUP BY subjid) b USING (subjid)
+                    WHERE criterion = 'all' AND {where} ORDER BY site, subject""",
+                given,
+            ).df()
+        )
+        clean, total, version = con.execute(
+            f"SELECT count(*) FILTER (ready), count(*), max(version) FROM readiness WHERE criterion = 'all' AND {where}", given
+        ).fetchone()
+        out.print(f"{clean} of {total} subjects are clean, by version {version} of the study's definition: nothing of", markup=False)
+        for criterion, title, outcome, reason in con.execute("SELECT criterion, title, outcome, reason FROM criteria WHERE clean ORDER BY 1").fetchall():
+            out.print(f"  {criterion}  {title}" + (f": NOT RUN, {reason}" if outcome == "not run" else ""), markup=False)
+
+
+def _require(con: object, table: str, study: str) -> None:
+    from cdmlib import tables
+
+    if table not in tables.collected(con):
+        raise CdmError(f"The published results of {study} have no {table}. Run `cdm weekly {study}`.")
+
+
+@main.group(invoke_without_command=True)
+@click.argument("study")
+@click.pass_context
+def checklist(ctx: click.Context, study: str) -> None:
+    """The lock checklist of STUDY: 34 lines, computed from the data or attested by a named person."""
+    from cdmlib import readiness as ready
+    from cdmlib import study as studies
+
+    ctx.obj = studies.load(study)
+    if not ctx.invoked_subcommand:
+        rows = ready.checklist(ctx.obj)
+        for row in rows.itertuples():
+            out.print(f"{row.line:>3}  {row.status:<9} {row.title}: {row.evidence}", markup=False)
+        done = rows.status.isin((*ready.DONE, "signed")).sum()
+        out.print(f"{done} of {len(rows)} lines done", markup=False)
+
+
+@checklist.command()
+@click.argument("line", type=int)
+@click.option("--meaning", required=True, help="What you attest, in words; it is shown with your name and the date.")
+@click.pass_obj
+def attest(study: object, line: int, meaning: str) -> None:
+    """Attest LINE of the checklist, as yourself."""
+    from cdmlib import readiness as ready
+
+    ready.attest(study, line, meaning)
+    out.print(f"line {line}: {ready.checklist(study).set_index('line').evidence[line]}", markup=False)
+
+
+@checklist.command()
+@click.argument("what", nargs=-1, required=True)
+@click.option("--until", required=True, help="The last day on which the waiver holds (YYYY-MM-DD).")
+@click.option("--reason", required=True, help="Why it is waived, in words.")
+@click.pass_obj
+def waive(study: object, what: tuple[str, ...], until: str, reason: str) -> None:
+    """Waive WHAT until a date: `line 8`, or a criterion for a subject such as `RD05 DE01-001`."""
+    from cdmlib import readiness as ready
+
+    ready.waive(study, " ".join(what), until, reason)
+    out.print(f"{' '.join(what)} is waived until {until}", markup=False)
+
+
+PERSON = click.option("--as", "person", default="", help="Who signs; $CDM_USER or the signed-in user when not given.")
+PASSWORD = click.option("--password", prompt=True, hide_input=True, help="Asked for when not given; do not keep it in scripts.")
+
+
+@main.group()
+@click.argument("study")
+@click.pass_context
+def lock(ctx: click.Context, study: str) -> None:
+    """Lock STUDY: freeze its tables, have three people sign them, and keep them as they are."""
+    from cdmlib import study as studies
+
+    ctx.obj = studies.load(study)
+
+
+@lock.command()
+@click.pass_obj
+def status(study: object) -> None:
+    """Where the study stands, and who has signed."""
+    from cdmlib import journal as journals
+    from cdmlib import lock as locks
+
+    stands = journals.stands(study)
+    out.print(f"Study {study.id} is {stands.said}.", markup=False)
+    if stands.lock:
+        _print_signatures(locks.verify(study), study)
+
+
+@lock.command("dry-run")
+@click.option("--stage", type=click.Choice(("soft", "final")), default="final", show_default=True, help="For which step.")
+@click.pass_obj
+def dry_run(study: object, stage: str) -> None:
+    """What the checklist would hold against the lock today; nothing is changed."""
+    from cdmlib import readiness as ready
+
+    held = ready.blocking(study, stage, datetime.datetime.now(datetime.UTC).date().isoformat())
+    for line in held:
+        out.print(line, markup=False)
+    out.print(f"Dry run: {len(held)} lines block the {stage} lock." if held else f"Dry run: nothing blocks the {stage} lock.", markup=False)
+    if held:
+        sys.exit(1)
+
+
+@lock.command()
+@click.option("--reason", default="", help="A remark for the journal.")
+@click.pass_obj
+def soft(study: object, reason: str) -> None:
+    """Freeze the tables of the published results, when the checklist allows it."""
+    from cdmlib import lock as locks
+    from cdmlib import people as persons
+
+    made = locks.soft(study, *persons.acting(study, "lock.soft"), reason)
+    tables = made.manifest["tables"]
+    out.print(f"{made.manifest['lock']}: {len(tables)} tables, {sum(facts['rows'] for facts in tables.values())} rows frozen in {made.folder}", markup=False)
+    out.print(f"digest {made.digest}\nTo sign: data management, clinical, biostatistics (three people): cdm lock {study.id} sign", markup=False)
+
+
+@lock.command()
+@click.option("--function", "function_", required=True, type=click.Choice(("data management", "clinical", "biostatistics")), help="For which function.")
+@click.option("--meaning", required=True, help="What the signature means, such as: I confirm that the data are complete and clean.")
+@PERSON
+@PASSWORD
+@click.pass_obj
+def sign(study: object, function_: str, meaning: str, person: str, password: str) -> None:
+    """Sign what is frozen; the password is asked for again."""
+    from cdmlib import lock as locks
+
+    made = locks.sign(study, _person(study, person, "lock.sign"), password, function_, meaning)
+    out.print(f"Signed: {made.name}, for {made.function}, {made.utc} (UTC), meaning: {made.meaning}; digest {made.digest}", markup=False)
+
+
+@lock.command("final")
+@click.pass_obj
+def final_(study: object) -> None:
+    """Lock the study, when all have signed and nothing has changed."""
+    from cdmlib import lock as locks
+    from cdmlib import people as persons
+
+    out.print(f"Study {study.id} is {locks.final(study, *persons.acting(study, 'lock.final')).said}.", markup=False)
+    _print_signatures(locks.verify(study), study)
+
+
+@lock.command()
+@click.option("--reason", required=True, help="Why, in words.")
+@click.pass_obj
+def reopen(study: object, reason: str) -> None:
+    """Open a soft lock again; its signatures no longer count."""
+    from cdmlib import lock as locks
+    from cdmlib import people as persons
+
+    out.print(f"Study {study.id} is {locks.reopen(study, *persons.acting(study, 'lock.reopen'), reason).said}.", markup=False)
+
+
+@lock.command("verify")
+@click.pass_obj
+def verify_lock(study: object) -> None:
+    """Prove that the frozen set is unchanged and that its signatures hold."""
+    from cdmlib import lock as locks
+
+    verified = locks.verify(study)
+    out.print(f"Study {study.id} is {verified.standing.said}.", markup=False)
+    _print_signatures(verified, study)
+    for fault in verified.faults:
+        out.print(f"  FAULT: {fault}", markup=False)
+    out.print("The lock does not hold." if verified.faults else f"{verified.standing.lock} holds: every file, digest and signature is as it was.", markup=False)
+    if verified.faults:
+        sys.exit(1)
+
+
+def _print_signatures(verified: object, study: object) -> None:
+    from cdmlib import lock as locks
+
+    for s in locks.signature_page(study, verified):
+        out.print(f"  {s['name']} ({s['role']}) for {s['function']}, {s['utc']} (UTC), meaning: {s['meaning']}; digest {s['digest'][:16]}…; holds: {s['holds']}", markup=False)
+
+
+def _person(study: object, person: str, act: str) -> str:
+    """Who signs: the one named, else the acting person; either way one who may do the act."""
+    from cdmlib import people as persons
+
+    if not person:
+        return persons.acting(study, act)[0]
+    who = persons.person(study, person)
+    persons.may(act, who.id, who.role)
+    return who.id
+
+
+@main.group()
+@click.argument("study")
+@click.pass_context
+def unlock(ctx: click.Context, study: str) -> None:
+    """Change part of a locked STUDY: one person asks, two others approve, and it ends by itself."""
+    from cdmlib import study as studies
+
+    ctx.obj = studies.load(study)
+
+
+@unlock.command()
+@click.option("--subject", "subjects", multiple=True, help="A subject that may change; all when not given.")
+@click.option("--form", "forms", multiple=True, help="A form or standard table that may change; all when not given.")
+@click.option("--field", "fields", multiple=True, help="A field that may change; all when not given.")
+@click.option("--days", type=float, default=5, show_default=True, help="For how many days.")
+@click.option("--reason", required=True, help="Why, in words.")
+@click.pass_obj
+def ask(study: object, subjects: tuple, forms: tuple, fields: tuple, days: float, reason: str) -> None:
+    """Ask for an unlock of some subjects, forms or fields."""
+    from cdmlib import lock as locks
+    from cdmlib import people as persons
+    from cdmlib.standing import in_words
+
+    scope = {"subjects": list(subjects), "forms": list(forms), "fields": list(fields)}
+    made = locks.ask_unlock(study, *persons.acting(study, "unlock.request"), scope, days, reason)
+    out.print(f"{made.id}: {in_words(made.scope)} until {made.expires} (UTC). Two others must approve: cdm unlock {study.id} approve {made.id}", markup=False)
+
+
+@unlock.command()
+@click.argument("unlock_id")
+@PERSON
+@PASSWORD
+@click.pass_obj
+def approve(study: object, unlock_id: str, person: str, password: str) -> None:
+    """Approve UNLOCK_ID, which somebody else asked for."""
+    from cdmlib import lock as locks
+
+    stands = locks.decide_unlock(study, _person(study, person, "unlock.approve"), password, unlock_id, True)
+    out.print(f"Study {study.id} is {stands.said}.", markup=False)
+
+
+@unlock.command()
+@click.argument("unlock_id")
+@click.option("--reason", required=True, help="Why, in words.")
+@PERSON
+@PASSWORD
+@click.pass_obj
+def refuse(study: object, unlock_id: str, reason: str, person: str, password: str) -> None:
+    """Refuse UNLOCK_ID."""
+    from cdmlib import lock as locks
+
+    stands = locks.decide_unlock(study, _person(study, person, "unlock.refuse"), password, unlock_id, False, reason)
+    out.print(f"Study {study.id} is {stands.said}.", markup=False)
+
+
+@main.command()
+@click.argument("study")
+@click.option("--format", "formats", multiple=True, help="parquet, csv, xpt or dataset-json; all of them when not given.")
+def deliver(study: str, formats: tuple[str, ...]) -> None:
+    """Deliver the locked tables of STUDY with checksums and record counts; every file is read back and compared."""
+    from cdmlib import export as exports
+    from cdmlib import people as persons
+    from cdmlib import study as studies
+
+    opened = studies.load(study)
+    made = exports.deliver(opened, *persons.acting(opened, "delivery"), formats)
+    _print_frame(made.counts)
+    out.print(f"Delivered: {made.folder}", markup=False)
+
+
+@main.group(invoke_without_command=True)
+@click.argument("study")
+@click.pass_context
+def people(ctx: click.Context, study: str) -> None:
+    """The people of STUDY, their roles and what each role may do."""
+    from cdmlib import people as persons
+    from cdmlib import study as studies
+
+    ctx.obj = studies.load(study)
+    if not ctx.invoked_subcommand:
+        table = _table("id", "name", "role", "password", "may")
+        for person in ctx.obj.people:
+            acts = ", ".join(act for act, roles in persons.permissions().items() if person.role in roles)
+            table.add_row(person.id, person.name, person.role, "set" if persons.has_password(person.id) else "not set", acts)
+        out.print(table)
+
+
+@people.command()
+@PERSON
+@click.option("--old", default="", help="The password up to now, where there is one; asked for when not given.")
+@click.option("--new", prompt=True, hide_input=True, confirmation_prompt=True, help="The new password; asked for when not given.")
+@click.pass_obj
+def password(study: object, person: str, old: str, new: str) -> None:
+    """Set your password, which you give again whenever you sign."""
+    from cdmlib import people as persons
+
+    who = _person(study, person, "password")
+    if not old and persons.has_password(who):
+        old = click.prompt("Old password", hide_input=True)
+    persons.set_password(study, who, new, old)
+    out.print(f"The password of {who} is set.", markup=False)
+
+
+@people.command()
+@click.argument("person")
+@click.option("--reason", required=True, help="Why, in words.")
+@click.pass_obj
+def reset(study: object, person: str, reason: str) -> None:
+    """Let PERSON set a new password without the old one; a lead does that for somebody else."""
+    from cdmlib import people as persons
+
+    persons.reset_password(study, person, *persons.acting(study, "password.reset"), reason)
+    out.print(f"{person} can set a new password: cdm people {study.id} password", markup=False)
 
 
 @main.group()
@@ -216,7 +574,7 @@ def check(study: str, cutoff: str, only: tuple[str, ...]) -> None:
     help="Folder for the evidence; docs/validation or the study's folder when not given.",
 )
 def uat(study: str | None, folder: Path | None) -> None:
-    """Run every case of every check (library, and STUDY's own) and write the evidence as HTML and CSV."""
+    """Run every case of every check (library, and STUDY's own) and measure and write the evidence as HTML and CSV."""
     from cdmlib import evidence
     from cdmlib import study as studies
 
@@ -224,7 +582,7 @@ def uat(study: str | None, folder: Path | None) -> None:
     folder = folder or (opened.folder / "validation" if opened else Path("docs") / "validation")
     done = evidence.write(opened, folder)
     out.print(
-        f"{done.checks} checks, {done.cases} cases: {done.passed} passed, {done.failed} failed. Evidence: {folder / 'uat.html'}, {folder / 'uat.csv'}",
+        f"{done.checks} checks and measures, {done.cases} cases: {done.passed} passed, {done.failed} failed. Evidence: {folder / 'uat.html'}, {folder / 'uat.csv'}",
         markup=False,
     )
     for line in done.failures:
@@ -357,6 +715,14 @@ def _print_load(snapshot: object) -> None:
         f"{len(report)} datasets, {report.rows_in_file.sum()} rows in the files, {report.rows_stored.sum()} stored, {report.rows_quarantined.sum()} quarantined, {lost} lost",
         markup=False,
     )
+
+
+def _print_frame(rows: object) -> None:
+    table = _table(*rows.columns)
+    for row in rows.astype(object).where(rows.notna(), "").itertuples(index=False):
+        table.add_row(*map(str, row))
+    out.print(table)
+    out.print(f"{len(rows)} rows")
 
 
 def _table(*columns: str) -> Table:

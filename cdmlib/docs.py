@@ -22,7 +22,7 @@ def cli_reference() -> str:
         for verb, command in group.commands.items()
     ]
     for name, command in [("", main), *main.commands.items(), *inner]:
-        context = click.Context(command, info_name=f"cdm {name}".strip(), max_content_width=100, terminal_width=100)
+        context = click.Context(command, info_name=f"cdm {name}".strip(), max_content_width=100, terminal_width=100, help_option_names=["-h", "--help"])
         parts.append(f"## cdm {name}".rstrip() + f"\n\n```\n{command.get_help(context)}\n```\n")
     return "\n".join(parts)
 

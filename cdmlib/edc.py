@@ -15,7 +15,7 @@ from cdmlib.study import Study
 
 TEMPORARY = {
     "query_records": "domain VARCHAR, record_key VARCHAR, subjid VARCHAR, visit VARCHAR, form VARCHAR, "
-    "formrow VARCHAR, source VARCHAR, dataset VARCHAR, source_row BIGINT, test VARCHAR",
+    "formrow VARCHAR, dataset VARCHAR, place VARCHAR, test VARCHAR",
     "query_names": "domain VARCHAR, field VARCHAR, test VARCHAR, name VARCHAR, written VARCHAR, rank INTEGER",
     "query_fields": "check_id VARCHAR, place INTEGER, domain VARCHAR, field VARCHAR",
 }
@@ -33,7 +33,7 @@ RESULTS = {
 def describe(work: Work) -> None:
     """Fill three temporary tables for SQL that looks for places in the EDC.
 
-    query_records: every record of the clinical tables and where it stands. query_names: the names that the EDC may give
+    query_records: every record of the clinical tables and where it stands (place: its row of the extract). query_names: the names that the EDC may give
     to a standard column (name: as compared, see macro plain_name; written: as the EDC writes it; rank: 1 is the likeliest;
     test: for that test only). query_fields: the columns that each check is about, from place 0; empty ones for checks
     of items, whose findings have a field of their own.
@@ -79,7 +79,7 @@ def _clinical(con: duckdb.DuckDBPyConnection) -> dict[str, tuple[str, ...]]:
 def _fill_records(con: duckdb.DuckDBPyConnection) -> None:
     for domain, there in _clinical(con).items():
         test = f"{domain}testcd" if f"{domain}testcd" in there else "NULL"
-        place = "record_key, subjid, visit, form, formrow, source, dataset, source_row"
+        place = "record_key, subjid, visit, form, formrow, dataset, concat_ws('|', source, dataset, coalesce(CAST(source_row AS VARCHAR), record_key))"
         con.execute(f"INSERT INTO query_records SELECT '{domain}', {place}, {test} FROM {domain}")
 
 

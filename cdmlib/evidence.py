@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from cdmlib import __version__, checks
+from cdmlib import __version__, checks, measures
 from cdmlib.mart import replace
 from cdmlib.study import Study
 
@@ -30,8 +30,8 @@ class Evidence:
 
 
 def write(study: Study | None, folder: Path) -> Evidence:
-    """Run every case of the library, and of a study's own checks, and write uat.html and uat.csv into `folder`."""
-    ran = checks.run_cases(study)
+    """Run every case of the library's checks and measures, and of a study's own checks, and write uat.html and uat.csv into `folder`."""
+    ran = checks.run_cases(study) + measures.run_cases()
     folder.mkdir(parents=True, exist_ok=True)
     results = [result for _, results, _ in ran for result in results]
     failures = [f"{check.id}: cases could not be run: {reason}" for check, _, reason in ran if reason]
@@ -58,7 +58,7 @@ def _page(study: Study | None, done: Evidence, ran: list) -> str:
     parts = [
         f"<!doctype html><html lang='en'><meta charset='utf-8'><title>Check cases</title><style>{STYLE}</style>",
         f"<h1>Acceptance of the checks of {html.escape(name)}</h1>",
-        f"<p>cdmlib {__version__}, DuckDB {duckdb.__version__}. {done.checks} checks, {done.cases} cases: {done.passed} passed, {done.failed} failed.</p>",
+        f"<p>cdmlib {__version__}, DuckDB {duckdb.__version__}. {done.checks} checks and measures, {done.cases} cases: {done.passed} passed, {done.failed} failed.</p>",
     ]
     for check, results, reason in ran:
         parts.append(

@@ -23,7 +23,9 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from cdmlib import standing
 from cdmlib.errors import CdmError
+from cdmlib.standing import Standing
 from cdmlib.study import Study
 
 PATIENCE = 120  # seconds that a writer waits for those before it
@@ -119,7 +121,8 @@ PUT_GUARD = {
 def append(study: Study, actor: str, role: str, acts: Sequence[Act], run: str = "", batch: str = "") -> list[Entry]:
     """Add acts in their order, all or none, and return their entries; a batch that is there is returned as it is.
 
-    Raises CdmError when they can't be written: nothing was decided then, and the same batch can safely be given again.
+    Raises CdmError when they can't be written, or may not be where the study stands on its way to the lock: nothing was
+    decided then, and the same batch can safely be given again.
     """
     for number, act in enumerate(acts, start=1):
         _check(f"of act {number}", vars(act) | {"actor": actor, "role": role, "run": run, "batch": batch})
@@ -137,6 +140,7 @@ def append(study: Study, actor: str, role: str, acts: Sequence[Act], run: str = 
         if number == 0 and anchors(study):
             raise CdmError(f"{_place(study)} has lost the entries that runs of {study.id} recorded. Restore it first.")
         utc, offset = _now()
+        _refuse(con, study, actor, acts, utc)
         entries: list[Entry] = []
         for seq, (by, by_role, of_batch, act) in enumerate(signed, start=number + 1):
             values = {"study": study.id, "seq": seq, "utc": utc, "local_offset": offset, "actor": by, "role": by_role}
@@ -148,6 +152,29 @@ def append(study: Study, actor: str, role: str, acts: Sequence[Act], run: str = 
         if _entries(con, TABLE.c.study == study.id, TABLE.c.seq > number) != entries:
             raise CdmError(f"{_place(study)} didn't keep what was written: a rule or trigger there is in the way.")
     return entries[len(signed) - len(acts) :]
+
+
+def stands(study: Study) -> Standing:
+    """Where the study stands on its way to the lock."""
+    with _open(study) as con:
+        return _stands(con, study) if con else Standing()
+
+
+def _stands(con: sa.Connection, study: Study) -> Standing:
+    of_locks = sa.or_(TABLE.c.act.startswith("lock."), TABLE.c.act.startswith("unlock."))
+    return standing.fold(_entries(con, TABLE.c.study == study.id, of_locks))
+
+
+def _refuse(con: sa.Connection, study: Study, actor: str, acts: Sequence[Act], utc: str) -> None:
+    """Raise CdmError for an act that the study's lock does not allow; asked within the transaction that would write it."""
+    stands = _stands(con, study)
+    role = {person.id: person.role for person in study.people}.get(actor, "not one of the people in study.toml")
+    of_locks = [act for act in acts if act.act.startswith(("lock.", "unlock."))]
+    if len(of_locks) > 1:
+        raise CdmError("Only one step of a lock can be taken at a time.")
+    for act in acts:
+        if why := standing.refusal(stands, act, actor, role, utc):
+            raise CdmError(f"Study {study.id}, {act.act}: {why}.")
 
 
 def read(study: Study, since: int = 0, **filters: str) -> list[Entry]:

@@ -78,6 +78,7 @@ def begin(study: str, cutoff: str = "", run: str = "") -> Work:
     run: an existing run of this study; empty starts a new one. The working file is not visible to readers until `publish`.
     """
     opened = studies.load(study)
+    _refuse_when_locked(opened)
     snapshot = snapshots.find(opened, cutoff)
     as_of = cutoff or snapshot.cutoff
     run = run or new_run(opened, as_of)
@@ -93,14 +94,27 @@ def begin(study: str, cutoff: str = "", run: str = "") -> Work:
     return Work(opened, snapshot, as_of, run, folder, _connect(str(working), snapshot))
 
 
+def _refuse_when_locked(study: Study) -> None:
+    stands = journal.stands(study)
+    if stands.state in ("soft locked", "locked"):
+        raise CdmError(f"Study {study.id} is {stands.said}: its results are not made anew.")
+
+
 @contextmanager
 def scratch(study: str, cutoff: str = "") -> Iterator[Work]:
     """A work in memory that leaves nothing behind: to try checks without a run."""
     opened = studies.load(study)
     snapshot = snapshots.find(opened, cutoff)
+    with connected(snapshot) as con:
+        yield Work(opened, snapshot, cutoff or snapshot.cutoff, "", Path(), con)
+
+
+@contextmanager
+def connected(snapshot: Snapshot) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A database in memory with the macros and the datasets of a snapshot."""
     con = _connect(":memory:", snapshot)
     try:
-        yield Work(opened, snapshot, cutoff or snapshot.cutoff, "", Path(), con)
+        yield con
     finally:
         con.close()
 
@@ -116,6 +130,7 @@ def _connect(database: str, snapshot: Snapshot) -> duckdb.DuckDBPyConnection:
 
 def publish(work: Work) -> Path:
     """Make the work's database the study's published mart, all at once, and close it."""
+    _refuse_when_locked(work.study)
     work.con.execute(
         "CREATE OR REPLACE TABLE runs (run VARCHAR, study VARCHAR, title VARCHAR, as_of VARCHAR, snapshot VARCHAR)"
     )

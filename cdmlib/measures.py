@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 
 import duckdb
 import pandas as pd
 
-from cdmlib import checks, mart, sqlfile, standard, tables
+from cdmlib import cases, checks, mart, queries, sqlfile, standard, tables
 from cdmlib import study as studies
+from cdmlib.cases import CaseResult
 from cdmlib.errors import CdmError
 from cdmlib.mart import Work
 from cdmlib.sqlfile import SqlFile
@@ -17,6 +19,7 @@ METRICS = (
     "metric VARCHAR, title VARCHAR, level VARCHAR, siteid VARCHAR, category VARCHAR, numerator BIGINT, "
     "denominator BIGINT, value DOUBLE, unit VARCHAR, as_of VARCHAR, definition VARCHAR"
 )
+MEASURE_RUNS = "metric VARCHAR, title VARCHAR, rows BIGINT, not_run VARCHAR, definition VARCHAR"
 SHOWN = {  # a number with what it is made of, by unit
     "percent": lambda row: (
         f"{row.numerator} of {row.denominator}" + ("" if pd.isna(row.value) else f" ({row.value:.1f} %)")
@@ -26,7 +29,11 @@ SHOWN = {  # a number with what it is made of, by unit
     ),
     "queries": lambda row: f"{row.numerator} of {row.denominator}",
 }
-SHARE = "CASE WHEN denominator > 0 THEN round(100.0 * numerator / denominator, 1) END"
+OTHERWISE = {  # what stands in a column that a measure does not give
+    "category": "CAST(NULL AS VARCHAR)",
+    "value": "CASE WHEN denominator > 0 THEN round(100.0 * numerator / denominator, 1) END",
+    "unit": "'percent'",
+}
 
 
 def library() -> list[SqlFile]:
@@ -35,19 +42,47 @@ def library() -> list[SqlFile]:
 
 
 def run(work: Work) -> pd.DataFrame:
-    """Put every measure into the table metrics of the work's database.
+    """Put every measure into the table metrics of the work's database, and how each ended into the table measure_runs.
 
     Returns one row per measure: metric, title, rows, and why it was not run (as when a study gives no query listing).
     """
-    work.con.execute(f"CREATE OR REPLACE TABLE metrics ({METRICS})")
-    said = []
+    con, there = work.con, tables.collected(work.con)
+    con.execute(f"CREATE OR REPLACE TABLE metrics ({METRICS})")
+    con.execute(f"CREATE OR REPLACE TABLE measure_runs ({MEASURE_RUNS})")
     for measure in library():
-        reason, sql, params = _prepared(work.con, measure, work.as_of)
-        if not reason:
-            work.con.execute(f"INSERT INTO metrics {sql}", params)
-        rows = work.con.execute("SELECT count(*) FROM metrics WHERE metric = ?", [measure.id]).fetchone()[0]
-        said.append((measure.id, measure.title, rows, reason))
-    return pd.DataFrame(said, columns=["metric", "title", "rows", "not_run"])
+        given = measure.params | work.study.parameters.get(measure.id, {})
+        said = definition(measure, given)
+        reason, rows = "", 0
+        if measure.domain == "queries" and not queries.listed(con):
+            reason = "no query listing"
+        try:
+            sql, params = select(con, measure, {"as_of": work.as_of} | given, there)
+            named = {"id": measure.id, "title": measure.title, "said": said, "as_of": work.as_of}
+            con.execute(
+                f"""INSERT INTO metrics SELECT $id, $title, level, siteid, category, numerator, denominator, value, unit, $as_of, $said
+                    FROM ({sql}\n)""",
+                named | params,
+            )
+            rows = con.execute("SELECT count(*) FROM metrics WHERE metric = ?", [measure.id]).fetchone()[0]
+        except (duckdb.BinderException, duckdb.CatalogException) as error:
+            reason = reason or checks.not_collected(con, measure, there, str(error)) or f"error: {tables.reason(error)}"
+        con.execute("INSERT INTO measure_runs VALUES (?, ?, ?, ?, ?)", [measure.id, measure.title, rows, reason, said])
+    return con.execute("SELECT metric, title, rows, not_run FROM measure_runs ORDER BY metric").df()
+
+
+def select(
+    con: duckdb.DuckDBPyConnection, measure: SqlFile, params: dict, there: dict[str, tuple[str, ...]]
+) -> tuple[str, dict]:
+    """The SELECT of a measure with all its columns, in its order, and the parameters that it uses.
+
+    A measure gives level, siteid, numerator and denominator. It may give a category; and a value with its unit, else the
+    value is the share in percent, to one decimal.
+    """
+    sql = tables.with_optional(measure, there)
+    used = checks.used_params(sql, params)
+    columns = tables.columns_of(con, sql, used)
+    category, value, unit = (name if name in columns else other for name, other in OTHERWISE.items())
+    return f"SELECT level, siteid, {category} AS category, numerator, denominator, {value} AS value, {unit} AS unit FROM ({sql}\n)", used
 
 
 def show(con: duckdb.DuckDBPyConnection, *ids: str, by: str = "site") -> pd.DataFrame:
@@ -55,36 +90,38 @@ def show(con: duckdb.DuckDBPyConnection, *ids: str, by: str = "site") -> pd.Data
 
     Each cell says its numerator and denominator, or why the measure was not run. Raises CdmError for an unknown measure.
     """
-    measures, parts = {measure.id: measure for measure in library()}, []
-    if unknown := sorted(set(ids) - measures.keys()):
-        raise CdmError(f"There is no measure {', '.join(unknown)}; there are {', '.join(measures)}.")
-    as_of = con.execute("SELECT as_of FROM runs").fetchone()[0]
+    known = dict(con.execute("SELECT metric, title FROM measure_runs").fetchall())
+    if unknown := sorted(set(ids) - known.keys()):
+        raise CdmError(f"There is no measure {', '.join(unknown)}; there are {', '.join(sorted(known))}.")
+    parts = []
     for id_ in ids:
-        reason, sql, params = _prepared(con, measures[id_], as_of)
-        if reason:
-            part = pd.DataFrame({"title": [measures[id_].title], "level": "study", "shown": f"not run: {reason}"})
-        else:
-            part = con.execute(sql, params).df()
-            part["shown"] = [SHOWN[row.unit](row) for row in part.itertuples()]
+        part = con.execute("SELECT title, level, siteid, category, numerator, denominator, value, unit FROM metrics WHERE metric = ? ORDER BY rowid", [id_]).df()
+        part["shown"] = [SHOWN[row.unit](row) for row in part.itertuples()]
+        if part.empty:
+            reason = con.execute("SELECT not_run FROM measure_runs WHERE metric = ?", [id_]).fetchone()[0]
+            part = pd.DataFrame({"title": [known[id_]], "level": "study", "shown": f"not run: {reason}" if reason else "nothing to count"})
         parts.append(part.reindex(columns=["title", "level", "siteid", "category", "shown"]).astype(object))
     rows = pd.concat(parts)
     rows["site"] = rows.siteid.where(rows.level == "site", "all sites").fillna("(none)")
     if by == "category":
-        rows, index, column = rows[rows.level == "study"].fillna({"category": "all"}), "category", "title"
+        rows, index, columns = rows[rows.level == "study"].fillna({"category": "all"}), "category", ["title"]
     else:
-        index, column = "site", "category" if rows.category.notna().all() else "title"
-    wide = rows.pivot(index=index, columns=column, values="shown")
-    return wide.reindex(index=rows[index].unique(), columns=rows[column].unique()).rename_axis(columns=None).fillna("")
+        index, columns = "site", ["title", "category"] if rows.category.notna().any() else ["title"]
+    rows = rows.fillna({"category": ""})
+    wide = rows.pivot(index=index, columns=columns, values="shown")
+    order = rows[columns].drop_duplicates()
+    order = pd.MultiIndex.from_frame(order) if len(columns) > 1 else order.title
+    return wide.reindex(index=rows[index].unique(), columns=order).rename_axis(columns=[None] * len(columns)).fillna("")
 
 
-def definitions() -> pd.DataFrame:
-    """What each measure counts: title and definition."""
-    return pd.DataFrame([(m.title, definition(m)) for m in library()], columns=["title", "definition"])
+def definitions(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """What each measure of published results counts: title and definition."""
+    return con.execute("SELECT title, definition FROM measure_runs ORDER BY metric").df()
 
 
-def definition(measure: SqlFile) -> str:
+def definition(measure: SqlFile, params: dict) -> str:
     """What a measure counts, in words, with its parameters."""
-    given = ", ".join(f"{name} = {value}" for name, value in measure.params.items())
+    given = ", ".join(f"{name} = {value}" for name, value in params.items())
     return " ".join(measure.note.split()) + (f" ({given})" if given else "")
 
 
@@ -100,25 +137,45 @@ def results(study: str, cutoff: str = "", run: str = "") -> duckdb.DuckDBPyConne
     return mart.open_run(opened, run) if run else mart.open_published(opened)
 
 
-def _prepared(con: duckdb.DuckDBPyConnection, measure: SqlFile, as_of: str) -> tuple[str, str, dict]:
-    """Why a measure can't be run on these tables (else empty), the SELECT that fills metrics, and its parameters."""
-    there = tables.collected(con)
-    sql = tables.with_optional(measure, there)
-    params = checks.used_params(sql, {"as_of": as_of} | measure.params)
-    try:
-        columns = tables.columns_of(con, sql, params)
-    except (duckdb.BinderException, duckdb.CatalogException) as error:
-        return checks.not_collected(con, measure, there, str(error)) or tables.reason(error), "", {}
-    given = {
-        "category": "category" if "category" in columns else "NULL",
-        "value": "value" if "value" in columns else SHARE,
-        "unit": "unit" if "unit" in columns else "'percent'",
-    }
-    texts = [standard.literal(text) for text in (measure.id, measure.title, as_of, definition(measure))]
-    return (
-        "",
-        f"""SELECT {texts[0]} AS metric, {texts[1]} AS title, level, siteid, {given["category"]} AS category, numerator,
-                   denominator, {given["value"]} AS value, {given["unit"]} AS unit, {texts[2]} AS as_of, {texts[3]} AS definition
-            FROM ({sql}\n)""",
-        params,
-    )
+def run_cases() -> list[tuple[SqlFile, list[CaseResult], str]]:
+    """Every measure with the results of its cases, a result per line that must come out, and why they could not be run."""
+    con, results = standard.empty_database(), []
+    for measure in library():
+        try:
+            results.append((measure, _run_cases(measure, con), ""))
+        except (CdmError, duckdb.Error) as error:
+            results.append((measure, [], str(error)))
+    return results
+
+
+def _run_cases(measure: SqlFile, con: duckdb.DuckDBPyConnection) -> list[CaseResult]:
+    results = []
+    for table in cases.read_measure(measure):
+        con.execute("BEGIN")
+        try:
+            cases.load(con, table.rows)
+            sql, params = select(con, measure, {"as_of": cases.AS_OF} | measure.params | table.params, tables.collected(con))
+            made = con.execute(sql, params).to_arrow_table().to_pylist()
+        finally:
+            con.execute("ROLLBACK")
+        names = [name for name in table.expected[0] if name != "because"]
+        got = [tuple(_text(row[name]) for name in names) for row in made]
+        for at, line in enumerate(table.expected):
+            expected = tuple(line[name] for name in names)
+            near = [row for row in got if row[: len(names) - 3] == expected[: len(names) - 3]]  # the same level, site, category
+            given = expected if expected in got else (near or [()])[0]
+            results.append(_result(measure, table.offset + at + 1, expected, given, line["because"]))
+        expected = [tuple(line[name] for name in names) for line in table.expected]
+        results += [_result(measure, 0, (), row, "a line that no case expects") for row in got if row not in expected]
+    return results
+
+
+def _result(measure: SqlFile, number: int, expected: tuple, got: tuple, because: str) -> CaseResult:
+    return CaseResult(measure.id, number, " | ".join(expected), " | ".join(got), because, expected == got)
+
+
+def _text(value: object) -> str:
+    """A value as a case table writes it: 40 rather than 40.0, and nothing for NULL."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    return f"{value:g}" if isinstance(value, float) else str(value)

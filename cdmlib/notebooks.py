@@ -17,7 +17,8 @@ from cdmlib import study as studies
 from cdmlib.errors import CdmError
 
 PACKAGE = Path(__file__).parent
-WEEKLY = ("10_ingest", "20_cleaning")
+WEEKLY = ("10_ingest", "20_cleaning", "50_metrics", "60_lock_readiness")
+SHOWING = WEEKLY[2:]  # these read published results and change nothing
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def execute(name: str, output: Path, **parameters: str) -> Path:
 
 
 def weekly(study_id: str, cutoff: str = "", confirm: str = "", step: Callable[[str], None] = lambda text: None) -> Week:
-    """Take in the extract of a cut-off date, run every check, write the workbook and publish the results.
+    """Take in the extract of a cut-off date, run every check, write the workbook, publish the results and show the measures.
 
     cutoff: date of the folder under incoming/; empty takes the newest. confirm: reason, when a load was held. step: told each step.
     A failed step leaves what was published before in place and the run listed as failed.
@@ -94,7 +95,9 @@ def weekly(study_id: str, cutoff: str = "", confirm: str = "", step: Callable[[s
     except BaseException as error:
         mart.finish(study, run, "failed", error=str(error))
         raise
-    return Week(run, study.folder / "marts" / f"{run}.duckdb", next(out.glob("*.xlsx")), (first, second))
+    step("showing the measures and the lock readiness")  # of results that are published already: what goes wrong here takes nothing back
+    shown = [execute(name, out / f"{name}.ipynb", study=study_id, cutoff=cutoff, run=run) for name in SHOWING]
+    return Week(run, study.folder / "marts" / f"{run}.duckdb", next(out.glob("*.xlsx")), (first, second, *shown))
 
 
 def code_cells(path: Path) -> list[str]:

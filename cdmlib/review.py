@@ -10,7 +10,7 @@ from pathlib import Path
 
 import python_calamine
 
-from cdmlib import journal, mart, workbook
+from cdmlib import journal, mart, people, workbook
 from cdmlib.errors import CdmError, listed
 from cdmlib.journal import Act, Entry
 from cdmlib.study import Study
@@ -49,7 +49,7 @@ def take_in(study: Study, path: Path, actor: str = "", role: str = "") -> Import
     as it stands. The same file again is a no-op. Raises CdmError naming every altered id and unknown status; nothing is taken in then.
     """
     if not actor:
-        actor, role = journal.who(study)
+        actor, role = people.acting(study, "review")
     rows, run = _read(path)
     before, now = _standing(study, run), journal.state(study, "review")
     known = _evidence(study, run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import glob
 import json
 import os
@@ -26,6 +27,7 @@ TITLES = {
     "dm": "Demographics", "ae": "Adverse events", "cm": "Concomitant medications", "mh": "Medical history", "ds": "Disposition",
     "ex": "Study treatment", "vs": "Vital signs", "lb": "Laboratory results", "eg": "Electrocardiogram", "qs": "Questionnaires",
     "sv": "Visits", "ie": "Eligibility", "pr": "Procedures", "dv": "Protocol deviations", "edc_queries": "EDC queries",
+    "edc_pages": "EDC pages", "edc_visits": "EDC visits", "edc_issues": "EDC issues",
 }  # fmt: skip
 WIDE = re.compile(r"([A-Z0-9]+)_([A-Z]{2})ORRES")  # a column group per test: DIABP_VSORRES, DIABP_VSORRESU, …
 VITAL_SIGNS = {
@@ -129,10 +131,10 @@ def _fill(study_id: str, working: Path, cutoff: str, title: str) -> list[str]:
                 f"  dates given as {', '.join(item.options.missing)} are read as empty (`missing` in study.toml)"
             )
     said += [f"left: {file} ({why})" for item in found for file, why in item.left.items()]
-    clinical = [dataset for dataset in taken.datasets if not _lists_queries(dataset)]
+    clinical = [dataset for dataset in taken.datasets if not _listing(dataset)]
     subject = _subject_column(clinical) if clinical else ""
-    subjects = {d.source: Match(d, Path()).column(subject) or subject for d in taken.datasets if not _lists_queries(d)}
-    subjects |= {d.source: _query_subject(d) for d in taken.datasets if _lists_queries(d) and d.source not in subjects}
+    subjects = {d.source: Match(d, Path()).column(subject) or subject for d in clinical}
+    subjects |= {d.source: _listing_subject(d) for d in taken.datasets if _listing(d) and d.source not in subjects}
     (working / "study.toml").write_text(_study_toml(study_id, title, sources, subjects), encoding="utf-8")
     by_domain, left = _by_domain(taken)
     (working / "tables").mkdir()
@@ -247,7 +249,7 @@ def _by_domain(taken: snapshot.Snapshot) -> tuple[dict[str, list[Stored]], list[
     for dataset in taken.datasets:
         columns = _spellings(dataset)
         domain = _domain(dataset, columns, taken.parquet(dataset))
-        if not columns & {*SUBJECTS, *(_names(_column("edc_queries", "subjid")) if domain == "edc_queries" else ())}:
+        if not columns & {*SUBJECTS, *(_names(_column(domain, "subjid")) if domain in standard.OPERATIONAL else ())}:
             left.append((dataset.name, "no column names a subject"))
         elif not dataset.columns or domain not in standard.mapped():
             left.append(
@@ -260,13 +262,30 @@ def _by_domain(taken: snapshot.Snapshot) -> tuple[dict[str, list[Stored]], list[
             )
         else:
             by_domain.setdefault(domain, []).append(dataset)
+    for dataset, why in _listed_twice(by_domain.get("edc_queries", [])):
+        by_domain["edc_queries"].remove(dataset)
+        left.append((dataset.name, why))
     return by_domain, left
+
+
+def _listed_twice(listings: list[Stored]) -> list[tuple[Stored, str]]:
+    """Query listings whose queries stand in another one too, and in which: counted once, or a query would be two."""
+    whole = {dataset.file: dataset for dataset in listings if "cumulative" in dataset.name.lower()}
+    found = [(d, f"its queries are in the cumulative {whole[d.file].name} too") for d in listings if whole.get(d.file, d) != d]
+    changed, opened = (_names(_column("edc_queries", name)) for name in ("changed", "opened"))
+    per_query = [dataset for dataset in listings if _spellings(dataset) & opened]
+    for dataset in listings:
+        number = [name for name in _column("edc_queries", "query_id").synonyms if name in _spellings(dataset)][:1]
+        twin = next((d for d in per_query if d != dataset and d.source == dataset.source and {*number} & _spellings(d)), None)
+        if twin and _spellings(dataset) & changed and not _spellings(dataset) & opened:
+            found.append((dataset, f"a row per change of the queries that {twin.name} has with a row each"))
+    return found
 
 
 def _domain(dataset: Stored, columns: set[str], path: Path) -> str:
     """The domain a dataset is of: what its column DOMAIN says, else its name, else the table that most of its columns fit."""
-    if _lists_queries(dataset):
-        return "edc_queries"
+    if listing := _listing(dataset):
+        return listing
     if "RDOMAIN" in columns:
         return "supplemental qualifiers"
     if "DOMAIN" in columns:
@@ -312,9 +331,29 @@ def _lists_queries(dataset: Stored) -> bool:
     )
 
 
-def _query_subject(dataset: Stored) -> str:
-    """The column of a query listing that names the subject, as it is spelled there."""
-    return next(iter(_all(Match(dataset, Path()), _column("edc_queries", "subjid"))), "")
+@cache
+def _profiles() -> tuple[tuple[str, str, tuple[set[str], ...]], ...]:
+    """The listings of the EDC known by their headers: standard table, kind of issue, and the headers that must all be there."""
+    with (standard.SQL / "listing_profiles.csv").open(encoding="utf-8", newline="") as file:
+        return tuple(
+            (row["table"], row["kind"], tuple(set(header.split("|")) for header in row["headers"].split())) for row in csv.DictReader(file)
+        )
+
+
+def _profile(dataset: Stored) -> tuple[str, str]:
+    """The standard table and the kind of issue of a listing other than of queries; empty when its headers fit none."""
+    spellings = _spellings(dataset)
+    return next(((table, kind) for table, kind, headers in _profiles() if all(names & spellings for names in headers)), ("", ""))
+
+
+def _listing(dataset: Stored) -> str:
+    """The standard table of a listing of the EDC about its data: queries, pages, visits, issues; empty for data."""
+    return "edc_queries" if _lists_queries(dataset) else _profile(dataset)[0]
+
+
+def _listing_subject(dataset: Stored) -> str:
+    """The column of a listing that names the subject, as it is spelled there."""
+    return next(iter(_all(Match(dataset, Path()), _column(_listing(dataset), "subjid"))), "")
 
 
 def _match(domain: str, match: Match, subject: str) -> Match:
@@ -329,6 +368,8 @@ def _match(domain: str, match: Match, subject: str) -> Match:
     match.take(
         "subjid", match.column(subject, *(_column(domain, "subjid").synonyms if domain in standard.OPERATIONAL else ()))
     )
+    if kind := _profile(match.dataset)[1]:
+        match.expressions["kind"] = literal(kind)
     if domain in standard.domains():
         match.expressions.setdefault("form", literal(match.dataset.labels.get("", match.dataset.name)))
     wide = _wide_groups(domain, match)
@@ -351,13 +392,13 @@ def _match(domain: str, match: Match, subject: str) -> Match:
 
 def _match_own(match: Match, column: Column) -> None:
     """A column that is collected as such: verbatim, or with its coding read by the macro of its code list."""
-    if (
-        column in standard.tables()["edc_queries"]
-    ):  # several columns for one thing (a date for each way of closing): the first filled
+    if (listing := _listing(match.dataset)) and column in standard.tables()[listing]:
+        # several columns for one thing (a date for each way of closing): the first filled
         if found := _all(match, column):
             match.used.update(found)
             both = f"coalesce({', '.join(map(quote_plain, found))})" if len(found) > 1 else quote_plain(found[0])
-            match.take(column.name, found[0], f"num({both})" if column.type == "number" else both)
+            made = f"num({both})" if column.type == "number" else f"yes_no({both})" if column.codelist == "NY" else both
+            match.take(column.name, found[0], made)
         return
     twin = next((c for c in standard.tables()[_table_of(column)] if c.source == column.name), None)
     names = [column.name.upper(), *column.synonyms, *((twin.name.upper(), *twin.synonyms) if twin else ())]
@@ -479,6 +520,10 @@ def _key(domain: str, match: Match, wide: bool) -> tuple[str, str]:
     """The expression for record_key, and what to say of it: the source's own record id, else the fewest columns that tell rows apart."""
     if domain == "edc_queries":
         return _query_key(match)
+    if domain in standard.OPERATIONAL:
+        place = (match.expressions[name] for name in ("subjid", "visit", "form", "formrow", "kind", "what") if name in match.expressions)
+        parts = ", ".join(f"coalesce({part}, '')" for part in place)
+        return f"concat_ws('|', {literal(match.dataset.name.upper())}, {parts})", "the place in the EDC; a second row of one place gets a number"
     subject = match.expressions["subjid"]
     prefix = literal(domain.upper())
     if record := match.column("RECORDID"):
@@ -653,6 +698,6 @@ def quote_plain(name: str) -> str:
 @cache
 def _reserved() -> frozenset[str]:
     rows = duckdb.execute(
-        "SELECT upper(keyword_name) FROM duckdb_keywords() WHERE keyword_category = 'reserved'"
+        "SELECT upper(keyword_name) FROM duckdb_keywords() WHERE keyword_category IN ('reserved', 'type_function')"
     ).fetchall()
     return frozenset(row[0] for row in rows)

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cdmlib import readers
+from cdmlib import journal, readers
 from cdmlib.errors import CdmError, Held, listed
 from cdmlib.readers.dataset import ROW, Dataset
 from cdmlib.standard import literal, quote
@@ -117,8 +118,13 @@ def newest_incoming(study: Study) -> str:
     return dates[-1]
 
 
-def ingest(study: Study, cutoff: str = "", confirm: str = "") -> Ingest:
+def ingest(
+    study: Study, cutoff: str = "", confirm: str = "", admit: Callable[[Snapshot], None] | None = None
+) -> Ingest:
     """Store the extract in incoming/<cutoff> as a snapshot; the same content again is a no-op.
+
+    A study that is soft locked or locked takes in nothing, and one that is unlocked only what `admit` lets pass (it raises CdmError for
+    the others): such an extract is kept word for word under late/, and Held says so.
 
     confirm: the reason why a held load is right, kept in the manifest with who gave it. Raises Held when a guard stops the load and no
     reason is given, CdmError when the extract can't be read. Nothing is stored in either case.
@@ -142,8 +148,11 @@ def ingest(study: Study, cutoff: str = "", confirm: str = "") -> Ingest:
                 f"The extract of {cutoff} is, byte for byte, that of {same.cutoff}, but {earlier[-1].cutoff} has been taken in since. An older transfer seems to have been sent again: nothing was stored."
             )
         return Ingest(same, False, f"The extract of {cutoff} is already stored as {same.id}: nothing to do.")
+    stands = journal.stands(study)
+    if stands.state in ("soft locked", "locked") or stands.expired(datetime.now(UTC).isoformat()):
+        raise _late(extract, content, files, cutoff, study, f"study {study.id} is {stands.said}")
     folder = study.folder / "snapshots" / f"{cutoff}-{content[:12]}"
-    with _building(folder) as working:
+    with building(folder) as working:
         datasets = _store(study, extract, working)
         before = earlier[-1] if earlier else None
         sequence = 1 + max((s.sequence for s in earlier if s.cutoff == cutoff), default=0)
@@ -158,6 +167,13 @@ def ingest(study: Study, cutoff: str = "", confirm: str = "") -> Ingest:
                     + f'\nIf it is right, say why: cdm ingest {study.id} --cutoff {cutoff} --confirm "reason"'
                 )
             changed = [f"held and confirmed: {alarm}" for alarm in alarms] + changed
+        if stands.state == "unlocked":
+            try:
+                if not admit:
+                    raise CdmError(f"study {study.id} is {stands.said}, and nobody looked whether the extract keeps to it")
+                admit(snapshot)
+            except CdmError as error:
+                raise _late(extract, content, files, cutoff, study, str(error)) from None
         manifest = {
             "id": folder.name,
             "study": study.id,
@@ -175,6 +191,18 @@ def ingest(study: Study, cutoff: str = "", confirm: str = "") -> Ingest:
             json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
         )
     return Ingest(_read(folder), True, f"The extract of {cutoff} is stored as {folder.name}.")
+
+
+def _late(extract: Path, content: str, files: list[dict], cutoff: str, study: Study, why: str) -> Held:
+    """Keep an extract that the study's lock refuses under late/, word for word with the reason; returns the error that says so."""
+    folder = study.folder / "late" / f"{cutoff}-{content[:12]}"
+    if not folder.exists():
+        with building(folder) as working:
+            shutil.copytree(extract, working / "extract")
+            facts = {"study": study.id, "cutoff": cutoff, "content": content, "files": files, "refused": why}
+            facts |= {"refused_at": datetime.now(UTC).isoformat(timespec="seconds"), "by": getpass.getuser()}
+            (working / "manifest.json").write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return Held(f"The extract of {cutoff} was not taken in: {why}\nIt is kept in {folder}.")
 
 
 def load_report(snapshot: Snapshot) -> pd.DataFrame:
@@ -400,7 +428,7 @@ def _read(folder: Path) -> Snapshot:
 
 
 @contextmanager
-def _building(folder: Path):
+def building(folder: Path):
     """A folder beside `folder` that takes its name when all is written, and vanishes when anything fails."""
     working = folder.parent / f".{folder.name}.{os.getpid()}"
     shutil.rmtree(working, ignore_errors=True)

@@ -13,12 +13,15 @@ PLACEHOLDER = re.compile(r"\{(\w+)\}")
 VALUES = {
     "severity": ("critical", "major", "minor"),
     "action": ("query", "review", "internal"),
+    "owner": ("site", "DM", "CRA", "coder", "safety", "medical", "investigator", "sponsor", "programmer"),
+    "clean": ("yes", "no"),
 }
 KEYS = {  # kind: (keys that must be there, keys that may be there)
     "check": (("title", "severity", "action", "message"), ("field", "params", "optional")),
     "listing": (("title",), ("params", "optional")),
     "table": (("title",), ("from", "optional")),
     "measure": (("title",), ("params", "optional")),
+    "criterion": (("title", "owner", "lines"), ("clean", "params", "optional")),
 }
 
 

@@ -14,8 +14,8 @@ from cdmlib.errors import CdmError
 SQL = Path(__file__).parent / "sql"
 SQL_TYPES = {"text": "VARCHAR", "date": "VARCHAR", "number": "DOUBLE", "integer": "BIGINT"}
 ROLES = ("key", "required", "expected", "optional")
-DERIVED = ("subjects", "visits", "queries")  # made from the other tables by the library's own table files
-OPERATIONAL = ("edc_queries",)  # about the data, not of them: mapped like a domain, with nothing clinical in them
+DERIVED = ("subjects", "visits", "queries", "pages", "visit_status")  # made from the other tables by the library's own table files
+OPERATIONAL = ("edc_queries", "edc_pages", "edc_visits", "edc_issues")  # about the data, not of them: mapped like a domain, with nothing clinical in them
 SUPPORT = (
     "items",
     "fields",

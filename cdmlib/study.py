@@ -98,6 +98,16 @@ class Person(Section):
     role: Role = Field(description="what the person does in this study")
 
 
+class Readiness(Section):
+    version: str = Field("1", description="version of the study's definition of a clean subject, shown beside every number")
+    clean: list[str] = Field(
+        [], description="criteria that a clean subject meets, by id; empty takes those that the library marks"
+    )
+    off: dict[str, Annotated[str, StringConstraints(min_length=3)]] = Field(
+        {}, description="criteria switched off, each with its reason"
+    )
+
+
 def _once_each(people: list[Person]) -> list[Person]:
     if twice := sorted({p.id for p in people if sum(p.id == other.id for other in people) > 1}):
         raise ValueError(f"{', '.join(twice)} must be listed only once")
@@ -116,6 +126,7 @@ class Content(Section):
         {}, description="checks switched off, each with its reason"
     )
     fields: dict[str, dict[str, FieldRule]] = Field({}, description="field specification, by table and column")
+    readiness: Readiness = Field(Readiness(), description="when a subject is clean and the study ready for the lock")
     people: Annotated[list[Person], AfterValidator(_once_each)] = Field(
         [], description="who decides, one table a person"
     )
@@ -204,6 +215,7 @@ def _meaning(loc: list) -> tuple[type[Section] | None, str]:
         "sources": Source,
         "visits": PlannedVisit,
         "fields": FieldRule,
+        "readiness": Readiness,
         "people": Person,
     }
     for depth, part in enumerate(loc):

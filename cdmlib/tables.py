@@ -176,6 +176,8 @@ def _drop_what_is_not_collected(con: duckdb.DuckDBPyConnection, name: str, colum
     A column of role `expected` (such as the consent date) also counts as not collected when no subject or visit has it.
     """
     there = collected(con)
+    if not con.execute("SELECT count(*) FROM visit_plan").fetchone()[0]:
+        there.pop("visit_plan")
     rows = con.execute(f"SELECT count(*) FROM {name}").fetchone()[0]
     for column in columns:
         sources = [source.split(".") for source in column.source.split("|") if source]

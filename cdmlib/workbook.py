@@ -38,7 +38,8 @@ STATUSES = ("Open", "Query raised", "Confirmed correct", "Not an issue", "Resolv
 ACTIONS = {"query": "Query to site", "review": "Review", "internal": "Internal"}
 SEVERITIES = ("critical", "major", "minor")
 OUTCOMES = {"findings": "Findings", "error": "ERROR", "not run": "NOT RUN", "clean": "Clean"}
-LABELS = {"formrow": "Row", "message": "Query text", "finding_id": "Finding id"}
+LABELS = {"formrow": "Row", "message": "Query text", "finding_id": "Finding id", "check_id": "Check"}
+LABELS |= {"query_id": "EDC query", "query_status": "EDC query status", "query_text": "EDC query text"}
 LABELS |= {"review_status": "Status", "review_comment": "Comment", "owner": "Owner", "review_expires": "Waived until"}
 HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 FORMULA = "=+-@'"  # text that begins so would become a formula when edited
@@ -131,6 +132,7 @@ class Workbook:
     since: ListingSheet | None = None  # what is new, changed or gone since the week before: the sheet after the contents
     checks: tuple[CheckSheet, ...] = ()
     listings: tuple[ListingSheet, ...] = ()
+    queries: tuple[ListingSheet, ...] = ()  # what to raise and to close in the EDC: the sheets after `since`
 
 
 @dataclass(frozen=True)
@@ -176,10 +178,12 @@ def write(path: Path, book: Workbook) -> list[str]:
         pen = _Pen(xl, styles, names, [], f"&L{what}&C&A&RPage &P of &N")
         contents, order = xl.add_worksheet(CONTENTS), tuple(OUTCOMES)
         since = _pages(pen, book.since) if book.since else []
+        asked = [(item, _pages(pen, item)) for item in book.queries]
         checks = sorted(book.checks, key=lambda c: (order.index(c.outcome), SEVERITIES.index(c.severity), -c.n, c.id))
         pages = [_pages(pen, item) if item.outcome == "findings" else [] for item in checks]
         listings = [(item, _pages(pen, item)) for item in book.listings]
-        _contents(pen, contents, book, since, list(zip(checks, pages, strict=True)), listings)
+        ahead = [(book.since, since)] * bool(since) + asked
+        _contents(pen, contents, book, ahead, list(zip(checks, pages, strict=True)), listings)
         if pen.long:
             _long_text(pen)
         xl.set_properties({"title": _plain(book.title), "created": _created(book.cutoff)})
@@ -399,7 +403,7 @@ def _line(pen: _Pen, sheet: Worksheet, row: int, values: Iterable, styles: Itera
         _put(pen, sheet, row, col, value, style)
 
 
-def _contents(pen: _Pen, sheet: Worksheet, book: Workbook, since: list[_Page], checks: list, listings: list) -> None:
+def _contents(pen: _Pen, sheet: Worksheet, book: Workbook, ahead: list, checks: list, listings: list) -> None:
     """The first sheet: what was run on what, how it came out, and the way to every other sheet."""
     widths, heads = (20, 66, 10, 13, 15, 11, 9, 11, 12, 70), ["header cell"] * 10
     for col, width in enumerate(widths):
@@ -409,12 +413,18 @@ def _contents(pen: _Pen, sheet: Worksheet, book: Workbook, since: list[_Page], c
     run = (("Study", book.study), ("Data cut-off", book.cutoff), ("Run", book.run), ("Snapshot", book.snapshot))
     top = 3 + max(len(run) + len(book.facts), len(OUTCOMES) + 1)  # the row of the header of the table of checks
     first = top + 2
-    for row, (fact, outcome) in enumerate(zip_longest((*run, *book.facts), (None, *OUTCOMES)), 2):
+    outcomes = (None, *OUTCOMES) if book.checks else ()
+    for row, (fact, outcome, sheets) in enumerate(zip_longest((*run, *book.facts), outcomes, ahead), 2):
         if fact:
             _line(pen, sheet, row, fact, ("name", "fact"))
-        if row == 2 and since:
-            _link(pen, sheet, row, 7, f"'{since[0].name}'!A1", f"{book.since.title}: {book.since.n:,} findings", "back")
-        if row == 2:
+        if sheets:
+            item, pages = sheets
+            said = f"{item.id}: {f'{item.n:,} findings' if item is book.since else item.title or item.note}"
+            if pages:
+                _link(pen, sheet, row, 7, f"'{pages[0].name}'!A1", said, "back")
+            else:
+                _put(pen, sheet, row, 7, said, "small")
+        if row == 2 and book.checks:
             _put(pen, sheet, row, 3, "Outcome", "header cell")
             _put(pen, sheet, row, 4, "Checks", "header cell")
         elif outcome:
@@ -425,7 +435,8 @@ def _contents(pen: _Pen, sheet: Worksheet, book: Workbook, since: list[_Page], c
                 _link(pen, sheet, row, 5, f"'{CONTENTS}'!A{first}", f"from row {first}", "back")
             first += n
     titles = ("Check", "Title", "Domain", "Severity", "Action", "Findings", "New", "Reviewed", "Outcome", "Reason")
-    _line(pen, sheet, top, titles, heads)
+    if book.checks:
+        _line(pen, sheet, top, titles, heads)
     for row, (item, pages) in enumerate(checks, top + 1):
         reason = item.reason or (f"on {len(pages)} sheets, to {pages[-1].name}" if len(pages) > 1 else "")
         n, outcome = item.n if pages else None, OUTCOMES[item.outcome]
@@ -437,8 +448,9 @@ def _contents(pen: _Pen, sheet: Worksheet, book: Workbook, since: list[_Page], c
             _link(pen, sheet, row, 0, f"'{pages[0].name}'!A1", item.id)
             done = f"=COUNTA({','.join(page.statuses for page in pages)})"
             sheet.write_formula(row, 7, done, pen.styles["count"][2], sum(page.reviewed for page in pages))
-    last = top + max(len(checks), 1)
-    sheet.autofilter(top, 0, last, len(widths) - 1)
+    last = top + max(len(checks), 1) if book.checks else top - 2
+    if book.checks:
+        sheet.autofilter(top, 0, last, len(widths) - 1)
     if listings:
         _line(pen, sheet, last + 2, ("Listing", "Title", "", "", "", "Rows", "", "", "Outcome", "Reason"), heads)
     for row, (item, pages) in enumerate(listings, last + 3):

@@ -15,8 +15,8 @@ from cdmlib.cli import main
 
 ROOT = Path(__file__).parents[1]
 LAYERS = [
-    "errors", "sqlfile", "standard", "cases", "readers", "study", "journal", "snapshot", "mart", "tables",
-    "checks", "findings", "edc", "queries", "measures", "workbook", "cleaning", "review",
+    "errors", "sqlfile", "standard", "cases", "readers", "study", "standing", "journal", "people", "snapshot", "changes", "digests", "mart", "tables",
+    "checks", "findings", "edc", "queries", "measures", "readiness", "lock", "workbook", "export", "cleaning", "review",
     "evidence", "notebooks", "scaffold", "demo", "cli", "docs",
 ]  # fmt: skip
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))

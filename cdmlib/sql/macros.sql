@@ -92,6 +92,9 @@ CREATE OR REPLACE MACRO iso_plus(a, n) AS
 -- 2024 and 2024-03-02 give 2024-03-02; 2023-12 and 2024-01-15 give 2023-12. The latest is max(): 2024-03-02, and 2024-01-15.
 CREATE OR REPLACE MACRO iso_earliest(d) AS min_by(left(d, 10), nullif(d, '') || '~');
 
+-- Something due is overdue: its day is before the cut-off date. What is due on the cut-off date is not overdue yet; NULL when a day is not known.
+CREATE OR REPLACE MACRO overdue(due, as_of) AS iso_days(due, as_of) > 0;
+
 -- Study day: day 1 is the reference date, and there is no day 0.
 CREATE OR REPLACE MACRO study_day(a, reference) AS
     CASE WHEN iso_days(reference, a) >= 0 THEN iso_days(reference, a) + 1 ELSE iso_days(reference, a) END;
@@ -144,6 +147,10 @@ CREATE OR REPLACE MACRO form_name(domain) AS
         WHEN 'lb' THEN 'Laboratory' WHEN 'mh' THEN 'Medical history' WHEN 'pr' THEN 'Procedures' WHEN 'qs' THEN 'Questionnaires'
         WHEN 'sv' THEN 'Visit date' WHEN 'vs' THEN 'Vital signs' ELSE upper(domain)
     END;
+
+-- A review settles a finding: somebody decided, and no value has changed since.
+CREATE OR REPLACE MACRO settled(review_status, outdated) AS
+    coalesce(review_status IN ('Confirmed correct', 'Not an issue', 'Resolved', 'Waived'), false) AND NOT coalesce(outdated, false);
 
 -- ── EDC queries ─────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -18,7 +18,7 @@ asked AS (
     LEFT JOIN known AS k ON k.name = plain_name(q.field)
 ),
 located AS (
-    SELECT a.query_id, count(DISTINCT (r.domain, r.source, r.dataset, r.source_row)) AS records,
+    SELECT a.query_id, count(DISTINCT (r.domain, r.place)) AS records,
            CASE WHEN count(DISTINCT r.record_key) = 1 THEN min(r.record_key) END AS data_key
     FROM   asked AS a
     JOIN   (SELECT DISTINCT domain, name, test FROM query_names) AS n ON n.name = a.name

@@ -7,12 +7,12 @@ may give to a standard column), query_fields (the columns that a check is about,
 exported for a finding before).
 A query is about a finding of the same subject when nothing that both say of visit, form and row differs, and
 1. its text holds the finding's text, or one that was exported for it; or else
-2. it is on a field that the check is about, and what the listing says of place and field fits no more than one record. A listing without
-   row numbers says too little of a form with several rows: there a query is matched by its text only.
+2. it is on a field that the check is about, what the listing says of place and field fits no more than one record, and it was not opened
+   after the finding had gone. A listing without row numbers says too little of a form with several rows: there a query is matched by its
+   text only.
 Each query serves one finding: by text before by field; then the field that comes first in the check; then a finding that is present before
-one that is gone; then the text most alike; then check and finding id. With it, it serves
-- the findings of the same check that stand on the same place and go to the same field: one mark that makes six results wrong is asked once;
-- every finding on that record which would itself be asked on the query's field: a field is asked one thing at a time.
+one that is gone; then the text most alike; then check and finding id. With it, it serves the findings that go to the same field of the same
+row (one_query in targets.sql): a field is asked one thing at a time.
 A finding shows one query: an open one first, then answered, closed, cancelled; then one that serves it first of all; then one found by
 text; then the one opened last. So a query may stand beside several findings; queries are counted in the table queries, each once.
 */
@@ -21,10 +21,10 @@ WITH found AS (
            lower(regexp_replace(trim(s.text), '\s+', ' ', 'g')) AS said,
            [plain_name(coalesce(f.visit, r.visit))] AS visits, [plain_name(coalesce(f.form, r.form)), plain_name(r.dataset), plain_name(r.domain)] AS forms,
            [plain_row(coalesce(f.formrow, r.formrow))] AS formrows,
-           concat_ws('|', f.check_id, f.subjid, coalesce(t.visit, ''), coalesce(t.form, ''), coalesce(t.formrow, ''), coalesce(t.field, f.finding_id)) AS one_query
+           f.gone_on, t.one_query
     FROM   query_findings AS f
     LEFT JOIN query_records AS r ON r.record_key = f.record_key AND r.subjid = f.subjid AND f.domain IN (r.domain, 'items')
-    LEFT JOIN query_targets AS t ON t.finding_id = f.finding_id
+    JOIN   query_targets AS t ON t.finding_id = f.finding_id
     LEFT JOIN query_said AS s ON s.finding_id = f.finding_id
     QUALIFY row_number() OVER (PARTITION BY f.finding_id ORDER BY r.domain) = 1
 ),
@@ -39,7 +39,7 @@ about AS (  -- the names by which the EDC may know the fields that a finding is 
 pairs AS (
     SELECT a.query_id, a.status, a.opened_on, a.words, f.finding_id, f.check_id, f.gone, f.one_query, f.words AS asks,
            coalesce(position(f.words IN a.words) > 0, false) OR coalesce(position(f.said IN a.words) > 0, false) AS by_text,
-           CASE WHEN a.records <= 1 THEN b.place END AS place
+           CASE WHEN a.records <= 1 AND NOT coalesce(left(a.opened_on, 10) > f.gone_on, false) THEN b.place END AS place
     FROM   query_asked AS a
     JOIN   found AS f ON f.subjid = a.subjid AND same_place(a.visits, f.visits) AND same_place(a.forms, f.forms) AND same_place(a.formrows, f.formrows)
     LEFT JOIN about AS b ON b.finding_id = f.finding_id AND b.name = a.name
@@ -54,11 +54,7 @@ best AS (
 serves AS (
     SELECT f.finding_id, b.query_id, b.status, b.opened_on, b.found_by, f.finding_id <> b.finding_id AS beside
     FROM   best AS b
-    JOIN   found AS f ON f.one_query = b.one_query
-    UNION ALL
-    SELECT finding_id, query_id, status, opened_on, 'field', true
-    FROM   pairs
-    WHERE  place = 0
+    JOIN   found AS f ON f.one_query = b.one_query AND NOT coalesce(left(b.opened_on, 10) > f.gone_on, false)
 )
 SELECT finding_id, query_id, status, found_by
 FROM   serves

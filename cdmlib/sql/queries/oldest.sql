@@ -1,12 +1,12 @@
 /*
 title:    Oldest queries
 params:   rows = 20
-optional: queries.query_id, queries.field, queries.status, queries.action_owner, queries.marking_group, queries.opened_on, queries.answered_on,
-          queries.age_days, queries.waiting_days, queries.text, queries.response
+optional: queries.query_id, queries.field, queries.status, queries.action_owner, queries.opened_on, queries.waiting_days, queries.text
 
-The open and answered queries opened longest ago.
+The open and answered queries opened longest ago; days: since the one who must act has had it.
 */
-SELECT siteid, subjid, visit, form, formrow, field, status, action_owner, marking_group, opened_on, answered_on, age_days, waiting_days, text, response, query_id
+SELECT query_id, siteid AS site, subjid AS subject, concat_ws(' / ', visit, form, 'row ' || nullif(formrow, '0'), field) AS stands_on, status, action_owner,
+       opened_on, waiting_days AS days, text
 FROM   queries
 WHERE  status IN ('open', 'answered')
 ORDER BY opened_on NULLS LAST, query_id
