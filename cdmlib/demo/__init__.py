@@ -6,7 +6,7 @@ import csv
 import io
 from pathlib import Path
 
-from cdmlib.demo import errors_planted, extract, generate, queries
+from cdmlib.demo import errors_planted, extract, generate, operations, queries, readiness_key
 from cdmlib.demo.generate import CUT_OFFS
 from cdmlib.demo.lists import CONTENT, Row
 from cdmlib.demo.scoring import KindScore, Score, score
@@ -24,7 +24,7 @@ COLUMNS = (
 def create(folder: Path, seed: int = SEED) -> None:
     """Write the demo study into a new folder, whose name becomes the study id.
 
-    It holds study.toml, table files, four weekly extracts and answer_key.csv. The same seed gives the same bytes.
+    It holds study.toml, table files, four weekly extracts, answer_key.csv and readiness_key.csv. The same seed gives the same bytes.
     Raises CdmError when the folder holds something already.
     """
     folder = Path(folder)
@@ -36,6 +36,10 @@ def create(folder: Path, seed: int = SEED) -> None:
     for cutoff, moment in zip(CUT_OFFS, generate.MOMENTS, strict=True):
         extract.write(folder / "incoming" / cutoff, cutoff, moment, subjects, records)
         queries.write(folder / "incoming" / cutoff, cutoff, moment, subjects, records, asked)
+    statuses = [operations.status(seed, week, subjects, records, planted, asked.values()) for week in range(1, len(CUT_OFFS) + 1)]
+    for status in statuses:
+        operations.write(folder / "incoming" / CUT_OFFS[status.week - 1], status, subjects)
+    readiness_key.write(folder / "readiness_key.csv", statuses, records, planted, asked.values())
     settings = (CONTENT / "study.toml").read_bytes().replace(b'id = "demo" ', f'id = "{folder.name}" '.encode(), 1)
     (folder / "study.toml").write_bytes(settings)
     (folder / "tables").mkdir()
