@@ -16,7 +16,7 @@ from cdmlib.cli import main
 from cdmlib.errors import CdmError
 from cdmlib.journal import Act
 
-RAVE = "userid,projectid,project,studyid,environmentName,subjectId,StudySiteId,Subject,siteid,Site,SiteNumber,SiteGroup,instanceId,InstanceName,InstanceRepeatNumber,folderid,Folder,FolderName,FolderSeq,TargetDays,DataPageId,DataPageName,PageRepeatNumber,RecordDate,RecordId,recordposition,RecordActive,SaveTs,MinCreated,MaxUpdated".split(",")  # fmt: skip
+RAVE = ["userid", "projectid", "project", "studyid", "environmentName", "subjectId", "StudySiteId", "Subject", "siteid", "Site", "SiteNumber", "SiteGroup", "instanceId", "InstanceName", "InstanceRepeatNumber", "folderid", "Folder", "FolderName", "FolderSeq", "TargetDays", "DataPageId", "DataPageName", "PageRepeatNumber", "RecordDate", "RecordId", "recordposition", "RecordActive", "SaveTs", "MinCreated", "MaxUpdated"]  # fmt: skip
 AE = ("AETERM", "AESTDAT_RAW", "AEENDAT_RAW", "AEONGO")
 LISTING = ("sitename", "subjectnameoridentifier", "folderinstancename", "ecrfpagename", "fieldname", "log", "id_", "markinggroup", "queryopenby", "querytext", "queryresponsetext", "querystatus", "queryopendate", "queryresponsedate", "queryresolveddate")  # fmt: skip
 MONDAYS = ("2025-11-03", "2025-11-10", "2025-11-17")
