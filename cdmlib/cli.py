@@ -123,16 +123,27 @@ def weekly(study: str, cutoff: str, confirm: str) -> None:
     _weekly(study, cutoff, confirm)
 
 
-@main.group()
-def review() -> None:
-    """What reviewers entered in a cleaning workbook."""
-
-
-@review.command("import")
+@main.command()
 @click.argument("study")
+def runs(study: str) -> None:
+    """The runs of STUDY: complete, failed (also those that were killed) or running, and which one is published."""
+    from cdmlib import mart
+    from cdmlib import study as studies
+
+    for run in mart.runs(studies.load(study)).itertuples():
+        when = f"{run.started_at} to {run.finished_at}" if run.finished_at else f"{run.started_at}"
+        shown = ", published" if run.published else ""
+        out.print(f"{run.run}  {run.status}{shown}, as of {run.as_of}, {when}, by {run.by}", markup=False)
+        if run.error:
+            out.print(f"  {run.error}", markup=False)
+
+
+@main.command()
+@click.argument("study")
+@click.argument("act", type=click.Choice(["import"]))
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def review_import(study: str, file: Path) -> None:
-    """Take the reviewer columns of FILE, a cleaning workbook of STUDY, back into the journal."""
+def review(study: str, act: str, file: Path) -> None:
+    """Take what reviewers entered in FILE, a cleaning workbook of STUDY, back into the journal: cdm review STUDY import FILE."""
     from cdmlib import review as reviews
     from cdmlib import study as studies
 

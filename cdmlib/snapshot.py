@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import getpass
 import hashlib
 import json
 import os
 import re
 import shutil
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -403,8 +405,13 @@ def _read(folder: Path) -> Snapshot:
 def _building(folder: Path):
     """A folder beside `folder` that takes its name when all is written, and vanishes when anything fails."""
     working = folder.parent / f".{folder.name}.{os.getpid()}"
-    shutil.rmtree(working, ignore_errors=True)
+    for left in folder.parent.glob(".*"):  # by loads that were killed
+        with unused(left) as free:
+            if free:
+                shutil.rmtree(left, ignore_errors=True)
     working.mkdir(parents=True)
+    held = hold(working)
+    working.mkdir(exist_ok=True)  # should somebody have taken it for such a one just before it was held
     try:
         yield working
         for path in working.iterdir():
@@ -415,6 +422,30 @@ def _building(folder: Path):
     except BaseException:
         shutil.rmtree(working, ignore_errors=True)
         raise
+    finally:
+        os.close(held)
+
+
+def hold(folder: Path) -> int:
+    """Say that this process works in a folder, until it closes what is returned or ends, however it ends."""
+    handle = os.open(folder, os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_SH)
+    return handle
+
+
+@contextmanager
+def unused(folder: Path) -> Iterator[bool]:
+    """Whether no process holds a folder; while the block runs, none begins to."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            free = True
+        except BlockingIOError:
+            free = False
+        yield free
+    finally:
+        os.close(handle)
 
 
 def sync(path: Path) -> None:
