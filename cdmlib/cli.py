@@ -165,16 +165,25 @@ def journal() -> None:
 
 @journal.command()
 @click.argument("study")
-def verify(study: str) -> None:
-    """Check the hash chain of STUDY's journal against itself and against the heads that the runs recorded."""
+@click.option("--head", "heads", multiple=True, metavar="SEQ:HASH", help="A head printed earlier and kept elsewhere; may be given more than once.")
+def verify(study: str, heads: tuple[str, ...]) -> None:
+    """Check STUDY's journal against itself and the heads that its appends and runs recorded; print its head, to be kept elsewhere."""
     from cdmlib import journal as journals
     from cdmlib import study as studies
 
-    result = journals.verify(studies.load(study))
-    for line in (result.said, *result.warnings):
-        out.print(line, markup=False)
+    opened = studies.load(study)
+    result = journals.verify(opened, [*journals.anchors(opened), *map(_head, heads)] if heads else None)
+    out.print(result.said, markup=False)
     if not result.ok:
         sys.exit(1)
+    out.print("Head: {}:{}".format(*journals.head(opened)), markup=False)
+
+
+def _head(text: str) -> tuple[int, str, str]:
+    number, _, digest = text.partition(":")
+    if not number.isdecimal() or len(digest) != 64:
+        raise CdmError(f"{text!r} is not a head: it must be SEQ:HASH, as cdm journal verify prints it.")
+    return int(number), digest, f"The head given, {text[:20]}…,"
 
 
 @journal.command()

@@ -14,8 +14,8 @@ import time
 
 import pytest
 
-from cdmlib import cleaning, demo, findings, journal, mart, notebooks, snapshot, tables
 from cdmlib import checks as all_checks
+from cdmlib import cleaning, demo, findings, journal, mart, notebooks, snapshot, tables
 from cdmlib import study as studies
 
 PROCESSES = multiprocessing.get_context("fork")
