@@ -125,6 +125,36 @@ def weekly(study: str, cutoff: str, confirm: str) -> None:
 
 @main.command()
 @click.argument("study")
+@click.option("--from", "before", default="", metavar="WHICH", help="Snapshot to compare with: its id or cut-off date; the one before when not given.")
+@click.option("--to", "after", default="", metavar="WHICH", help="Snapshot that is compared: its id or cut-off date; the newest when not given.")
+@click.option("--most", default=50, show_default=True, help="So many changed cells are printed.")
+@click.option("--csv", "file", type=click.Path(dir_okay=False, path_type=Path), help="Write every change to this file.")
+def changes(study: str, before: str, after: str, most: int, file: Path | None) -> None:
+    """What changed in STUDY from one snapshot to another: a line per dataset, then the changed cells, old → new."""
+    import duckdb
+
+    from cdmlib import changes as differences
+    from cdmlib import study as studies
+
+    opened = studies.load(study)
+    old, new = differences.choose(opened, before, after)
+    con = duckdb.connect(config={"threads": 1})
+    out.print(f"{study}: {old.id} → {new.id}", markup=False)
+    for line in differences.said(differences.between(con, opened, old, new)):
+        out.print(line, markup=False)
+    found = differences.as_read(con)
+    for row in found.limit(most).fetchall():
+        out.print(differences.sentence(dict(zip(found.columns, row, strict=True))), markup=False)
+    total = found.aggregate("count(*)").fetchone()[0]
+    if total > most:
+        out.print(f"… and {total - most} lines more. --most {total} prints them, --csv FILE writes every column that changed.")
+    if file:
+        written = differences.write(con, file)
+        out.print(f"{written} changes written to {file}", markup=False)
+
+
+@main.command()
+@click.argument("study")
 def runs(study: str) -> None:
     """The runs of STUDY: complete, failed (also those that were killed) or running, and which one is published."""
     from cdmlib import mart

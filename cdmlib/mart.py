@@ -112,6 +112,17 @@ def runs(study: Study) -> pd.DataFrame:
     return pd.DataFrame(found, columns=["run", *names[:-1], "published", names[-1]])
 
 
+def week_before(study: Study, as_of: str) -> dict | None:
+    """The manifest of the last complete run with an earlier cut-off; running a week again compares with the same week before."""
+    complete = []
+    for path in sorted((study.folder / "runs").glob("*/")):
+        manifest = _manifest(path)
+        there = (study.folder / "marts" / manifest.get("mart", "-")).exists()
+        if manifest.get("status") == "complete" and manifest["as_of"] < as_of and there:
+            complete.append(manifest)
+    return max(complete, key=lambda manifest: (manifest["as_of"], manifest["run"]), default=None)
+
+
 def _hold(folder: Path) -> None:
     """Hold a run's folder as long as this process works on it, so that others can tell a run at work from a killed one."""
     if folder not in _held:

@@ -27,7 +27,9 @@ from cdmlib.standard import literal, quote
 from cdmlib.study import Source, Study
 
 DATE = re.compile(r"\d{4}-\d\d-\d\d")
-SUBJECT_COLUMNS = ("SUBJECT", "SUBJID", "USUBJID", "SUBJECTID", "SUBJECT_ID", "PATNUM")
+SUBJECT_COLUMNS = (
+    "SUBJECT", "SUBJID", "USUBJID", "STUDYSUBJECTID", "SUBJECTID", "SUBJECT_ID", "PATNUM", "SUBJECTKEY", "MNPPID", "MNPAID",
+)  # fmt: skip
 QUARANTINE = pa.schema(
     [
         ("source", "string"),
@@ -376,7 +378,8 @@ def _subjects(snapshot: Snapshot) -> set[str]:
 
 def _content(study: Study, files: list[dict]) -> str:
     """One hash of what arrived and of how study.toml says to read it: a corrected declaration reads the same files anew."""
-    declared = json.dumps({name: source.model_dump() for name, source in study.sources.items()}, sort_keys=True)
+    how = {name: source.model_dump(exclude={"keys", "ignore"}) for name, source in study.sources.items()}
+    declared = json.dumps(how, sort_keys=True)
     arrived = "".join(f"{file['name']}\0{file['sha256']}\n" for file in files)
     return hashlib.sha256(f"{declared}\n{arrived}".encode()).hexdigest()
 
