@@ -61,6 +61,7 @@ class Form:
     path: Path
     origin: str
     dataset: str  # the dataset of the snapshot that it is made from
+    inside: bool = False  # a group of items that repeats inside a form
 
 
 def long(stored: Stored) -> Long | None:
@@ -77,25 +78,46 @@ def forms(taken: Snapshot, folder: Path, name: Callable[[str, str, list[str]], d
         if not (layout := long(stored)):
             plain = f"{stored.source}.{_name(stored.name)}"
             yield Form(stored, taken.parquet(stored), plain, plain)
-            if {"StudySubjectID", "StudyEventOID", "StudyEventRepeatKey", "StartDate"} <= set(stored.columns):
-                yield _events(taken, stored, folder)
+            yield from _visits(taken, stored, folder)
             continue
         yield from _laid(taken, stored, layout, folder, name)
 
 
-def _events(taken: Snapshot, stored: Stored, folder: Path) -> Form:
+def _renamed(taken: Snapshot, stored: Stored, folder: Path, name: str, columns: dict[str, str], record: tuple[str, ...], where: str) -> Form:
+    """A dataset of ODM with a row per record, under names that `cdm new` knows: {expression: name}."""
+    origin = f"{stored.source}.{_name(stored.name)}"
+    chosen = [expression if expression == alias else f"{expression} AS {alias}" for expression, alias in columns.items()]
+    chosen += [f"concat_ws('|', {', '.join(record)}) AS RECORDID", "source", "dataset", "source_row"]
+    sql = f"\n    SELECT {f',{chr(10)}           '.join(chosen)}\n    FROM   {origin}\n    WHERE  {where}"
+    path, n = _written(taken, stored, folder, sql)
+    return Form(replace(stored, name=name, columns=[*columns.values(), "RECORDID"], labels={}, rows_stored=n), path, f"({sql}\n)", origin)
+
+
+def _visits(taken: Snapshot, stored: Stored, folder: Path) -> Iterator[Form]:
     """The events of ODM as visits: their start dates are the visit dates."""
-    origin, (_, event) = f"{stored.source}.{_name(stored.name)}", LAYOUTS[0].context[2]
-    place = "concat_ws('|', StudySubjectID, StudyEventOID, StudyEventRepeatKey) AS RECORDID"
-    columns = {"StudySubjectID": "StudySubjectID", "StudyOID": "SITE", LAYOUTS[0].context[2][0]: event, "StartDate": "SVSTDAT"}
-    chosen = ", ".join(expression if expression == alias else f"{expression} AS {alias}" for expression, alias in columns.items())
-    sql = f"\n    SELECT {chosen}, {place}, source, dataset, source_row\n    FROM   {origin}\n    WHERE  StartDate IS NOT NULL"
+    (subject, _), (site, _), (event, called), *_ = LAYOUTS[0].context
+    if {subject, "StudyEventOID", "StudyEventRepeatKey", "StartDate"} <= set(stored.columns):
+        columns = {subject: subject, site: "SITE", event: called, "StartDate": "SVSTDAT"}
+        record = (subject, "StudyEventOID", "coalesce(StudyEventRepeatKey, '')")
+        yield _renamed(taken, stored, folder, "SV", columns, record, "StartDate IS NOT NULL")
+
+
+def demographics(taken: Snapshot, folder: Path) -> Iterator[Form]:
+    """The subjects of ODM as demographics, for a study that has no form for them: sex and birth date as far as they are there."""
+    for stored in taken.datasets:
+        if stored.name == "SUBJECTS" and "StudySubjectID" in stored.columns:
+            more = {name: known for name, known in (("Sex", "SEX"), ("DateOfBirth", "BRTHDAT")) if name in stored.columns}
+            columns = {"StudySubjectID": "StudySubjectID", "StudyOID": "SITE"} | more
+            yield _renamed(taken, stored, folder, "DM", columns, ("StudySubjectID",), "StudySubjectID IS NOT NULL")
+
+
+def _written(taken: Snapshot, stored: Stored, folder: Path, sql: str) -> tuple[Path, int]:
+    """Run a SELECT of a table file on the snapshot, for a look at what it gives: where that is now, and its rows."""
+    origin = f"FROM   {stored.source}.{_name(stored.name)}"
+    source = f"FROM   (SELECT *, '' AS source, '' AS dataset FROM read_parquet({literal(str(taken.parquet(stored)))}))"
     path = folder / f"{len(list(folder.iterdir()))}.parquet"
-    source = f"read_parquet({literal(str(taken.parquet(stored)))})"
-    read = sql.replace(f"FROM   {origin}", f"FROM   (SELECT *, '' AS source, '' AS dataset FROM {source})")
-    duckdb.execute(f"COPY ({read}) TO {literal(str(path))} (FORMAT parquet)")
-    n = duckdb.execute(f"SELECT count(*) FROM read_parquet({literal(str(path))})").fetchone()[0]
-    return Form(replace(stored, name="SV", columns=[*columns.values(), "RECORDID"], labels={}, rows_stored=n), path, f"({sql}\n)", origin)
+    duckdb.execute(f"COPY ({sql.replace(origin, source)}) TO {literal(str(path))} (FORMAT parquet)")
+    return path, duckdb.execute(f"SELECT count(*) FROM read_parquet({literal(str(path))})").fetchone()[0]
 
 
 def not_taken_up(con: duckdb.DuckDBPyConnection, stored: Stored, texts: list[str]) -> tuple[int, list[str]]:
@@ -143,14 +165,11 @@ def _laid(taken: Snapshot, stored: Stored, layout: Long, folder: Path, name: Cal
             where += "".join(f"\n    AND    ItemGroupId <> {literal(group)}" for form, group in sorted(r for r in repeated if len(r) > 1 and r[0] == at[0]))
         columns = name(called[at], stored.name, list(items))
         sql = _select(layout, record, columns, f"{stored.source}.{_name(stored.name)}", where)
-        path = folder / f"{len(list(folder.iterdir()))}.parquet"
-        read = sql.replace(f"FROM   {stored.source}.{_name(stored.name)}", f"FROM   (SELECT *, '' AS source, '' AS dataset FROM {source})")
-        con.execute(f"COPY ({read}) TO {literal(str(path))} (FORMAT parquet)")
-        n = con.execute(f"SELECT count(*) FROM read_parquet({literal(str(path))})").fetchone()[0]
+        path, n = _written(taken, stored, folder, sql)
         context = [alias for _, alias in layout.context]
         labels = {columns[item_]: label for item_, label in items.items() if label}
         pseudo = replace(stored, name=called[at], columns=[*context, "RECORDID", *columns.values()], labels=labels, rows_stored=n)
-        yield Form(pseudo, path, f"({sql}\n)", f"{stored.source}.{_name(stored.name)}")
+        yield Form(pseudo, path, f"({sql}\n)", f"{stored.source}.{_name(stored.name)}", bool(repeats) and len(at) > 1)
     con.close()
 
 

@@ -147,6 +147,9 @@ def _fill(study_id: str, working: Path, cutoff: str, title: str) -> list[str]:
     laid = working / "snapshots" / ".laid"
     laid.mkdir()
     by_domain, left = _by_domain(list(pivot.forms(taken, laid, _item_names)))
+    if "dm" not in by_domain and (subjects_of_odm := list(pivot.demographics(taken, laid))):
+        by_domain["dm"] = subjects_of_odm
+        left = [(name, why) for name, why in left if name != "SUBJECTS"]
     (working / "tables").mkdir()
     (working / "checks").mkdir()
     for domain, forms in sorted(by_domain.items()):
@@ -302,6 +305,9 @@ def _by_domain(forms: list[pivot.Form]) -> tuple[dict[str, list[pivot.Form]], li
     left = []
     for form in forms:
         dataset = form.stored
+        if form.inside:
+            left.append((dataset.name, "a group of items that repeats inside a form has no table of its own"))
+            continue
         columns = _spellings(dataset)
         domain = _domain(dataset, columns, form.path)
         if not columns & {*SUBJECTS, *(_names(_column("edc_queries", "subjid")) if domain == "edc_queries" else ())}:
