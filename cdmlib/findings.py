@@ -11,6 +11,7 @@ from cdmlib.standard import literal, quote
 
 GONE = ("resolved", "deleted")
 FLAGS = ("New", "Reappeared", "Changed", "Review outdated", "Resolved", "Deleted", "Not checked")
+EXPIRED = "Waiver expired"  # shown in place of the status Waived when its date has passed
 REVIEW = ("status", "comment", "owner", "expires")  # what a reviewer enters; each is an act of its own in the journal
 ADDED = (
     "status VARCHAR, flag VARCHAR, first_seen VARCHAR, last_seen VARCHAR, gone_on VARCHAR, because VARCHAR, evidence_before JSON, "
@@ -137,7 +138,7 @@ def _join_reviews(work: Work) -> None:
         con.executemany("INSERT INTO reviews VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
     con.execute(
         f"""UPDATE findings SET
-               review_status = CASE WHEN r.expires < $as_of THEN 'Waiver expired' ELSE r.status END, review_comment = r.comment, owner = r.owner,
+               review_status = CASE WHEN r.expires < $as_of THEN '{EXPIRED}' ELSE r.status END, review_comment = r.comment, owner = r.owner,
                review_expires = r.expires, reviewer = r.reviewer, reviewed_on = r.reviewed_on,
                review_outdated = findings.status NOT IN {GONE} AND r.evidence IS NOT NULL AND r.evidence <> CAST(findings.evidence AS VARCHAR),
                evidence_before = CASE WHEN findings.status NOT IN {GONE} AND r.evidence IS NOT NULL AND r.evidence <> CAST(findings.evidence AS VARCHAR)

@@ -103,8 +103,12 @@ def _visits(taken: Snapshot, stored: Stored, folder: Path) -> Iterator[Form]:
 
 
 def demographics(taken: Snapshot, folder: Path) -> Iterator[Form]:
-    """The subjects of ODM as demographics, for a study that has no form for them: sex and birth date as far as they are there."""
+    """The system's own list of subjects as demographics, for a study without a form for them: with site, sex, birth date if there."""
     for stored in taken.datasets:
+        if stored.name == "CN" and "mnppid" in stored.columns:  # secuTrial's patients
+            known = (("mnppid", "mnppid"), ("mnpaid", "mnpaid"), ("mnpctrname", "SITE"))
+            columns = {name: alias for name, alias in known if name in stored.columns}
+            yield _renamed(taken, stored, folder, "DM", columns, ("mnppid",), "mnppid IS NOT NULL")
         if stored.name == "SUBJECTS" and "StudySubjectID" in stored.columns:
             more = {name: known for name, known in (("Sex", "SEX"), ("DateOfBirth", "BRTHDAT")) if name in stored.columns}
             columns = {"StudySubjectID": "StudySubjectID", "StudyOID": "SITE"} | more

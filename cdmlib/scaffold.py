@@ -147,9 +147,9 @@ def _fill(study_id: str, working: Path, cutoff: str, title: str) -> list[str]:
     laid = working / "snapshots" / ".laid"
     laid.mkdir()
     by_domain, left = _by_domain(list(pivot.forms(taken, laid, _item_names)))
-    if "dm" not in by_domain and (subjects_of_odm := list(pivot.demographics(taken, laid))):
-        by_domain["dm"] = subjects_of_odm
-        left = [(name, why) for name, why in left if name != "SUBJECTS"]
+    if "dm" not in by_domain and (listed := list(pivot.demographics(taken, laid))):
+        by_domain["dm"] = listed
+        left = [(name, why) for name, why in left if name not in {form.dataset.rpartition(".")[2] for form in listed}]
     (working / "tables").mkdir()
     (working / "checks").mkdir()
     for domain, forms in sorted(by_domain.items()):
@@ -545,7 +545,7 @@ def _key(domain: str, match: Match, wide: bool) -> tuple[str, str]:
         return _query_key(match)
     subject = match.expressions["subjid"]
     prefix = literal(domain.upper())
-    if record := match.column("RECORDID"):
+    if record := match.column("RECORDID", "MNPSUBDOCID", "MNPDOCID"):
         match.used.add(record)
         how = "its place: subject, event, form and repeat numbers" if match.origin.startswith("(") else "the source's own record id"
         return f"concat_ws('|', {prefix}, {quote_plain(record)})", how

@@ -179,8 +179,9 @@ def test_the_items_of_a_viedoc_form_are_laid_side_by_side_and_a_group_that_repea
     ("juno", "openclinica/juno_2016-08-01.xml", "2016-08-01", {"ae": 6, "cm": 5, "dm": 21, "sv": 86}),
     ("openedc", "openedc", "2024-01-30", {"dm": 90}),
     ("viedoc", "viedoc", "2024-01-30", {"ae": 18, "dm": 22, "vs": 112}),
+    ("bmd", "secutrial/s_export_CSV-xls_BMD_short_en_utf8.zip", "2020-01-01", {"dm": 113}),
 ])  # fmt: skip
-def test_the_scaffold_of_real_data_with_a_row_per_item_runs_unedited(data, realdata, name, files, cutoff, rows):
+def test_the_scaffold_of_other_systems_real_exports_runs_unedited(data, realdata, name, files, cutoff, rows):
     snap, made, ran = build(name, realdata / files, data)
     assert all(d.rows_in_file == d.rows_stored for d in snap.datasets)
     for table, n in rows.items():
