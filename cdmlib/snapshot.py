@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -432,7 +432,8 @@ def _building(folder: Path):
 def hold(folder: Path) -> int:
     """Say that this process works in a folder, until it closes what is returned or ends, however it ends."""
     handle = os.open(folder, os.O_RDONLY)
-    fcntl.flock(handle, fcntl.LOCK_SH)
+    with suppress(OSError):  # a network drive without locks; `unused` then never takes a folder for free
+        fcntl.flock(handle, fcntl.LOCK_SH)
     return handle
 
 
@@ -444,7 +445,7 @@ def unused(folder: Path) -> Iterator[bool]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             free = True
-        except BlockingIOError:
+        except OSError:  # held, or a drive without locks, where nobody can tell
             free = False
         yield free
     finally:

@@ -63,7 +63,7 @@ def _items_left(work: Work) -> list[Table]:
     for dataset in work.snapshot.datasets:
         if pivot.long(dataset):
             left, forms = pivot.not_taken_up(work.con, dataset, texts)
-            title = f"Items that no table takes up: {', '.join(forms)}" if forms else "All items are taken up"
+            title = f"Items that no table file takes up: {', '.join(forms)}" if forms else "All items are in a table file"
             lines.append(Table(f"{dataset.source}.{dataset.name}", title, dataset.rows_stored, left, 0, ""))
     return lines
 

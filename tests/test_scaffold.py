@@ -137,13 +137,13 @@ def test_the_items_of_an_odm_form_are_laid_side_by_side_and_what_no_table_takes_
             ("AE|S1|SE_V1|1|F_ADVERSE_V10||IG_AE|2", "SITE7", "S1", "SE_V1", "F_ADVERSE_V10", "2", "Cough", None, None, "FATAL", 5),
             ("AE|S2|SE_V1|1|F_ADVERSE_V10||IG_AE|1", "SITE7", "S2", "SE_V1", "F_ADVERSE_V10", "1", None, "MILD", None, None, 8),
         ]  # fmt: skip
-        assert (made.left_out["edc.ITEMS"], made.title["edc.ITEMS"]) == (2, "Items that no table takes up: IG_ODD")
+        assert (made.left_out["edc.ITEMS"], made.title["edc.ITEMS"]) == (2, "Items that no table file takes up: IG_ODD")
         assert not (checks.run(work).outcome == "error").any()
     ae = (data / "abc" / "tables" / "ae.sql").read_text(encoding="utf-8")
     (data / "abc" / "tables" / "ae.sql").write_text(ae.replace("= 'AE_OUT'", "= 'AE_OTHER'"), encoding="utf-8")
     with mart.scratch("abc") as work:
         left = tables.build(work).set_index("name").loc["edc.ITEMS"]
-    assert (left.left_out, left.title) == (3, "Items that no table takes up: IG_AE, IG_ODD"), "an item that came later is not passed over"
+    assert (left.left_out, left.title) == (3, "Items that no table file takes up: IG_AE, IG_ODD"), "an item that came later is not passed over"
 
 
 VIEDOC = ("SiteSeq", "SiteCode", "SubjectSeq", "SubjectId", "EventSeq", "EventId", "EventName", "ActivityId", "FormId", "FormName",
@@ -172,7 +172,7 @@ def test_the_items_of_a_viedoc_form_are_laid_side_by_side_and_a_group_that_repea
         ("07", "S1", "Visit 1", "Adverse events", "1", "Rash", "2024-03-01", None),
         ("07", "S1", "Visit 1", "Adverse events", "2", "Cough", None, None),
     ]
-    assert "no table: AE DRUGS" in said and (left.left_out, left.title) == (2, "Items that no table takes up: AE")
+    assert "no table: AE DRUGS" in said and (left.left_out, left.title) == (2, "Items that no table file takes up: AE")
 
 
 @pytest.mark.parametrize(("name", "files", "cutoff", "rows"), [
