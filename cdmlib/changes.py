@@ -86,10 +86,9 @@ def since(work: mart.Work) -> pd.DataFrame:
 
 
 def _week_before(study: Study, now: Snapshot, as_of: str) -> Snapshot | None:
-    run = mart.week_before(study, as_of)
-    earlier = [snapshot for snapshot in snapshots.list_all(study) if snapshot.id != now.id]
-    seen = [snapshot for snapshot in earlier if run and snapshot.id == run.get("snapshot")]
-    return next(reversed(seen or [snapshot for snapshot in earlier if snapshot.cutoff < now.cutoff]), None)
+    run, every = mart.week_before(study, as_of), snapshots.list_all(study)
+    seen = [snapshot for snapshot in every if run and snapshot.id == run.get("snapshot")]
+    return next(reversed(seen or [snapshot for snapshot in every if snapshot.cutoff < now.cutoff]), None)
 
 
 def as_read(con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
@@ -163,9 +162,9 @@ def between(
 
     Rows may stand in any order. A record is known by sources.<source>.keys of study.toml, else by the key of its layout
     (RecordId in Rave), else only as a whole row. edc_field is the field that a column belongs to: AESTDAT for AESTDAT_RAW.
-    Records of one key are paired equal ones first, the others in the order of their values. Kind
-    `key changed?` proposes that a removed and an added record are one: its record_key and new are the new key, old is
-    the old one. prefilter_from: rows of a dataset from which the subjects that changed are found first, by sums of
+    Records of one key are paired equal ones first, the others in the order of their values. Kind `key changed?` proposes
+    that a removed and an added record are one: its record_key and new are the new key, old is the old one.
+    prefilter_from: rows of a dataset from which the subjects that changed are found first, by sums of
     64-bit hashes; what has equal sums is taken as equal (wrong once in 10^19), all that is reported was compared as text.
 
     Returns a line per dataset: source, dataset, key, records_added, records_removed, records_inactivated,
@@ -174,7 +173,7 @@ def between(
     """
     olds = {(stored.source, stored.name.casefold()): stored for stored in before.datasets}
     news = {(stored.source, stored.name.casefold()): stored for stored in after.datasets}
-    said = []
+    lines = []
     con.begin()
     try:
         con.execute(f"CREATE OR REPLACE TABLE changes ({CHANGES})")
@@ -184,20 +183,20 @@ def between(
                 plan = _plan(study.sources.get(at[0]), before, after, old, new)
                 notes = _compare(con, plan, before, after, prefilter_from)
                 key = ", ".join(plan.columns[i][1] for i in plan.key) or "whole row"
-                said.append((new.source, new.name, key, "; ".join(notes)))
+                lines.append((new.source, new.name, key, "; ".join(notes)))
             else:
                 kind, there = ("dataset added", new) if new else ("dataset removed", old)
                 _insert(con, there, before, after, f"SELECT NULL, NULL, NULL, {literal(kind)}, NULL, NULL")
-                said.append((there.source, there.name, "", f"{kind}: {there.rows_stored} rows"))
+                lines.append((there.source, there.name, "", f"{kind}: {there.rows_stored} rows"))
         con.commit()
     except BaseException:
         con.rollback()
         raise
-    summary = pd.DataFrame(said, columns=["source", "dataset", "key", "note"])
+    summary = pd.DataFrame(lines, columns=["source", "dataset", "key", "note"])
     counts = con.execute("SELECT source, dataset, kind, count(*) FROM changes GROUP BY ALL").fetchall()
     found = {(source, dataset, kind): n for source, dataset, kind, n in counts}
     for place, (column, kind) in enumerate(COUNTED.items(), start=3):
-        summary.insert(place, column, [found.get((source, dataset, kind), 0) for source, dataset, *_ in said])
+        summary.insert(place, column, [found.get((source, dataset, kind), 0) for source, dataset, *_ in lines])
     return summary
 
 

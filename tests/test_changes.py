@@ -350,6 +350,24 @@ def test_in_the_first_week_there_is_nothing_to_compare_with_and_the_table_is_the
     assert "Changes" not in openpyxl.load_workbook(made[WEEKS[0]][1], read_only=True).sheetnames
 
 
+def test_a_week_without_a_new_extract_and_one_that_was_never_run_are_compared_with_what_was_last_looked_at(weeks, monkeypatch, tmp_path):
+    study, _ = weeks
+    shutil.copytree(study.folder, tmp_path / "demo")
+    monkeypatch.setenv("CDM_DATA", str(tmp_path))
+    copy = studies.load("demo")
+
+    def compared_with(cutoff):
+        with mart.scratch("demo", cutoff) as work:
+            summary = changes.since(work)
+            from_ids = work.con.execute("SELECT DISTINCT from_snapshot[:10] FROM changes").fetchall()
+            return from_ids, int(summary[list(changes.COUNTED)].sum().sum())
+
+    assert compared_with("2024-03-20") == ([], 0), "the snapshot of 2024-03-18 was looked at already"
+    shutil.rmtree(copy.folder / "runs" / f"{WEEKS[1]}-001")
+    (from_ids, n) = compared_with(WEEKS[2])
+    assert from_ids == [(WEEKS[0],)] and n > 500, "nobody saw the results of 2024-03-11"
+
+
 def changed_sheet(path: Path) -> tuple[str, list[dict]]:
     sheet = openpyxl.load_workbook(path)["Changes"]
     head = [str(cell.value).rsplit("\n", 1)[-1] for cell in sheet[3]]
