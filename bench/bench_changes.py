@@ -23,7 +23,7 @@ from cdmlib import changes
 from cdmlib.snapshot import Snapshot, Stored
 from cdmlib.study import Study
 
-ROUNDS, PER_SUBJECT, MEMORY = 3, 500, "240MB"
+ROUNDS, PER_SUBJECT, MEMORY = 3, 500, "320MB"
 COLUMNS = {
     "RecordId": "CAST(7000000 + id AS VARCHAR)",
     "Subject": "printf('%03d-%05d', s % 97, s)",
