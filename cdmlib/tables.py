@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from cdmlib import sqlfile, standard
+from cdmlib import pivot, sqlfile, standard
 from cdmlib.errors import CdmError, listed
 from cdmlib.mart import Work
 from cdmlib.sqlfile import SqlFile
@@ -32,7 +32,8 @@ class Table:
 def build(work: Work) -> pd.DataFrame:
     """Make every standard table of the study in the work's database, then subjects, visits, queries, fields and items.
 
-    Returns one row per table: name, title, rows, left_out (records of its datasets that no row came from), repeated_keys, not_collected.
+    Returns one row per table: name, title, rows, left_out (records of its datasets that no row came from), repeated_keys, not_collected;
+    and one per dataset that has a row per item, with the values that no table file takes up as left_out.
     Raises CdmError naming the table file and the column at fault.
     """
     made = []
@@ -52,7 +53,19 @@ def build(work: Work) -> pd.DataFrame:
             _make(work, sqlfile.read(own if own.exists() else standard.SQL / "tables" / f"{name}.sql", "table"), name)
         )
     _items(work.con)
-    return pd.DataFrame(made)
+    return pd.DataFrame([*made, *_items_left(work)])
+
+
+def _items_left(work: Work) -> list[Table]:
+    """A line for each dataset with a row per item: how many of its values no table file takes up, and of which forms."""
+    texts = [path.read_text(encoding="utf-8") for path in sorted((work.study.folder / "tables").glob("*.sql"))]
+    lines = []
+    for dataset in work.snapshot.datasets:
+        if pivot.long(dataset):
+            left, forms = pivot.not_taken_up(work.con, dataset, texts)
+            title = f"Items that no table file takes up: {', '.join(forms)}" if forms else "All items are in a table file"
+            lines.append(Table(f"{dataset.source}.{dataset.name}", title, dataset.rows_stored, left, 0, ""))
+    return lines
 
 
 def collected(con: duckdb.DuckDBPyConnection) -> dict[str, tuple[str, ...]]:
@@ -165,9 +178,11 @@ def _make(work: Work, file: SqlFile, name: str) -> Table:
         if name in standard.mapped()
         else []
     )
-    total = sum(d.rows_stored for d in work.snapshot.datasets if (d.source, d.name) in used)
+    per_record = [d for d in work.snapshot.datasets if (d.source, d.name) in used and not pivot.long(d)]
+    counted = len(per_record) == len(used)  # of data with a row per item, `build` counts the items instead
+    total = sum(d.rows_stored for d in per_record)
     lacking = [c.name for c in columns if c.role == "expected" and c.name not in given]
-    return Table(name, file.title, rows, total - sources if used else 0, repeated, ", ".join(lacking))
+    return Table(name, file.title, rows, total - sources if used and counted else 0, repeated, ", ".join(lacking))
 
 
 def _drop_what_is_not_collected(con: duckdb.DuckDBPyConnection, name: str, columns: tuple[Column, ...]) -> None:
