@@ -128,13 +128,17 @@ def _table(path: Path, lines: list[str], offset: int) -> list[Case]:
     return cases
 
 
+def _known() -> dict[str, tuple[standard.Column, ...]]:
+    return standard.tables() | standard.results()
+
+
 def _places(path: Path, header: list[str]) -> list[tuple[str, str]]:
     """The (table, column) that each column of a case table fills."""
     places, table = [], None
     for name in header:
         prefix, dot, column = name.rpartition(".")
         table = prefix if dot else table
-        if table not in standard.tables() or column not in {c.name for c in standard.tables()[table]}:
+        if column not in {c.name for c in _known().get(table, ())}:
             raise CdmError(
                 f"{path}: {name!r} is not a column of a standard table. Write table.column, such as ae.aeterm."
             )
@@ -177,7 +181,7 @@ def _case(number: int, places: list[tuple[str, str]], cells: list[str]) -> Case:
         if cell:
             rows.setdefault(table, {})[column] = cell
     for table, row in rows.items():
-        names = {column.name for column in standard.tables()[table]}
+        names = {column.name for column in _known()[table]}
         for column, default in (
             ("subjid", subject),
             ("siteid", "01"),

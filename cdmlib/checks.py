@@ -129,7 +129,10 @@ def not_collected(
 
     error: what DuckDB said of it, which settles a column that one of its tables has and another has not.
     """
-    used = con.get_table_names(re.sub(r"\$\w+", "NULL", file.sql)) & set(standard.tables())
+    named = con.get_table_names(re.sub(r"\$\w+", "NULL", file.sql))
+    if made := sorted(name for name in named & set(standard.results()) if name not in there):
+        return f"this run has no table {', '.join(made)}"
+    used = named & set(standard.tables())
     absent = {name for name in used if name not in there} - set(file.optional)
     reasons = [f"table {name} is not collected" for name in sorted(absent)]
     words = set(re.findall(r"\w+", re.sub(r"--[^\n]*|'[^']*'", " ", file.sql).lower()))

@@ -12,7 +12,7 @@ import duckdb
 from cdmlib.errors import CdmError
 
 SQL = Path(__file__).parent / "sql"
-SQL_TYPES = {"text": "VARCHAR", "date": "VARCHAR", "number": "DOUBLE", "integer": "BIGINT"}
+SQL_TYPES = {"text": "VARCHAR", "date": "VARCHAR", "number": "DOUBLE", "integer": "BIGINT", "boolean": "BOOLEAN"}
 ROLES = ("key", "required", "expected", "optional")
 DERIVED = ("subjects", "visits", "queries", "pages", "visit_status")  # made from the other tables by the library's own table files
 OPERATIONAL = ("edc_queries", "edc_pages", "edc_visits", "edc_issues")  # about the data, not of them: mapped like a domain, with nothing clinical in them
@@ -77,6 +77,12 @@ def tables() -> dict[str, tuple[Column, ...]]:
     return {name: columns if name in alone else _with_common(common, columns) for name, columns in own.items()}
 
 
+@cache
+def results() -> dict[str, tuple[Column, ...]]:
+    """Those tables of a run's results that measures read, with the columns that they may rely on."""
+    return {path.stem: read_columns(path) for path in sorted((SQL / "standard" / "results").glob("*.csv"))}
+
+
 def _with_common(common: tuple[Column, ...], own: tuple[Column, ...]) -> tuple[Column, ...]:
     named = {column.name: column for column in own}
     shared = tuple(named.pop(column.name, column) for column in common)
@@ -127,10 +133,10 @@ def macros_only() -> duckdb.DuckDBPyConnection:
     return con
 
 
-def empty_database() -> duckdb.DuckDBPyConnection:
-    """An in-memory database with the macros and every standard table, empty and with all its columns."""
+def empty_database(with_results: bool = False) -> duckdb.DuckDBPyConnection:
+    """An in-memory database with the macros and every standard table, empty and with all its columns; with those of results on request."""
     con = duckdb.connect(config={"threads": 1})
     load_macros(con)
-    for name, columns in tables().items():
+    for name, columns in (tables() | (results() if with_results else {})).items():
         con.execute(f"CREATE TABLE {name} ({', '.join(f'{quote(c.name)} {c.sql_type}' for c in columns)})")
     return con
