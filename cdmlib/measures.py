@@ -53,6 +53,7 @@ def run(work: Work) -> pd.DataFrame:
     con.execute(f"CREATE OR REPLACE TABLE metrics ({METRICS})")
     con.execute(f"CREATE OR REPLACE TABLE measure_runs ({MEASURE_RUNS})")
     _fill_check_fields(work)
+    _fill_gone(work)
     there = tables.collected(con)
     for measure in library():
         given = measure.params | work.study.parameters.get(measure.id, {})
@@ -83,6 +84,33 @@ def _fill_check_fields(work: Work) -> None:
         rows.append([check.id, domain, field])
     work.con.execute("CREATE OR REPLACE TABLE check_fields (check_id VARCHAR, domain VARCHAR, field VARCHAR)")
     work.con.executemany("INSERT INTO check_fields VALUES (?, ?, ?)", rows)
+
+
+def _fill_gone(work: Work) -> None:
+    """The table subjects_gone: subjects of earlier weeks who are not in this extract, so that leaving a denominator is not leaving unseen."""
+    con, before = work.con, mart.week_before(work.study, work.as_of)
+    con.execute("CREATE OR REPLACE TABLE subjects_gone (siteid VARCHAR, subjid VARCHAR, status VARCHAR, last_seen VARCHAR)")
+    if not before:
+        return
+    con.execute(f"ATTACH {standard.literal(str(work.study.folder / 'marts' / before['mart']))} AS week_before (READ_ONLY)")
+    try:
+        tables_then = {name for (name,) in con.execute("SELECT table_name FROM information_schema.tables WHERE table_catalog = 'week_before'").fetchall()}
+        already = "UNION ALL SELECT siteid, subjid, status, last_seen FROM week_before.subjects_gone" if "subjects_gone" in tables_then else ""
+        con.execute(
+            f"""INSERT INTO subjects_gone SELECT siteid, subjid, status, last_seen
+                FROM (SELECT siteid, subjid, status, $day AS last_seen FROM week_before.subjects {already}) AS b
+                WHERE NOT EXISTS (FROM subjects AS s WHERE s.subjid = b.subjid) ORDER BY siteid, subjid""",
+            {"day": before["as_of"]},
+        )
+    finally:
+        con.execute("DETACH week_before")
+
+
+def show_gone(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """Subjects of earlier weeks who are not in this extract, and count in no number: site, subject, status then, last seen."""
+    return con.execute(
+        'SELECT siteid AS site, subjid AS subject, status AS "status then", last_seen AS "last seen in the extract of" FROM subjects_gone ORDER BY siteid, subjid'
+    ).df()
 
 
 def select(
