@@ -16,9 +16,9 @@ from cdmlib.standard import literal
 
 NEEDED = 3  # weeks that must have been seen
 MOST = 12  # the last weeks that are looked at: a pace of long ago says little
-AT_THE_END = ("RD01", "RD24", "RD25")  # visits to come have a date of their own; freezing and locking come last, all at once
+APART = ("RD01", "RD17", "RD24", "RD25")  # visits to come have a date of their own; checks not run have no pace; freezing and locking come last, all at once
 WEEKS = (
-    "as_of VARCHAR, run VARCHAR, subjects BIGINT, clean BIGINT, blockers BIGINT, new BIGINT, cleared BIGINT, queries BIGINT, "
+    "as_of VARCHAR, run VARCHAR, subjects BIGINT, clean BIGINT, to_clear BIGINT, new BIGINT, cleared BIGINT, queries BIGINT, "
     "opened BIGINT, closed BIGINT, visits_expected BIGINT, visits_overdue BIGINT"
 )
 FORECAST = (
@@ -26,25 +26,31 @@ FORECAST = (
 )
 BACK_TEST = "made_on VARCHAR, for_week VARCHAR, part VARCHAR, said_low BIGINT, said_likely BIGINT, said_high BIGINT, came BIGINT, within BOOLEAN"
 ASSUMPTIONS = (
-    "While visits go on, as many things come up as are cleared; after the last visit nothing new comes up, and what is open today is cleared "
-    "at the pace of the weeks seen: early at the quickest week's, likely at their mean, late at the slowest week's, for each owner on their own. "
-    "The last visit is the latest due date of the visits still expected, plus the time from a visit to its entry (early none, likely the median, "
-    "late nine of ten pages). Freezing, locking, attestations and signatures of the lock come after that date and are not forecast."
+    "While visits go on, as many things come up as are cleared. After the last visit nothing new comes up.",
+    "What is open today is cleared after the last visit, by each who must act on their own: early at the pace of the quickest week seen, likely at the "
+    "mean of all, late at the pace of the slowest; when nothing was cleared in the slowest week, at half the mean.",
+    "The last visit is the latest due date of the visits still expected, plus the time from a visit to its entry: early none, likely the median, late "
+    "that of nine pages in ten.",
+    "A thing to clear is a query, finding, page or visit that blocks a criterion; it counts once for each who must act on it. Waived ones do not count.",
+    "Not in it: checks that are not run, freezing and locking in the EDC, attestations, and the signatures of the lock. They come on top.",
 )
 
 
 @dataclass(frozen=True)
 class Week:
-    """One week seen: its cut-off date, what blocked (a key of each blocker and its owner), and the counts of WEEKS in their order."""
+    """One week seen: its cut-off date, what was to clear, each thing as (owner, where and what), and the counts of WEEKS in their order."""
 
     as_of: str
-    blockers: dict[tuple, str]
+    things: frozenset[tuple]
     counts: tuple
+
+    def of(self, owner: str) -> set[tuple]:
+        return {thing for thing in self.things if thing[0] == owner}
 
 
 @dataclass(frozen=True)
 class Pace:
-    """What an owner had left at a week's end, and how many of their blockers went per seven days, in each interval seen."""
+    """What an owner has left to clear, and how many things they cleared per seven days, in each interval seen."""
 
     owner: str
     backlog: int
@@ -53,6 +59,10 @@ class Pace:
     @property
     def likely(self) -> float:
         return sum(self.cleared) / len(self.cleared)
+
+    @property
+    def late(self) -> float:
+        return min(self.cleared) or self.likely / 2
 
 
 def run(work: Work) -> pd.DataFrame:
@@ -82,18 +92,23 @@ def show(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     ).df()
 
 
+def assumptions() -> pd.DataFrame:
+    """What the forecast takes for granted, in words."""
+    return pd.DataFrame({"the forecast assumes": ASSUMPTIONS})
+
+
 def show_weeks(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     """The weeks seen: clean subjects, what blocked and how much of it came and went, queries, visits."""
     return con.execute(
         """SELECT as_of AS week, clean || ' of ' || subjects || ' (' || round(100.0 * clean / nullif(subjects, 0), 1) || ' %)' AS "clean subjects",
-                  blockers, new AS "new since", cleared AS "cleared since", queries AS "queries open or answered", opened AS "opened in 7 days",
+                  to_clear AS "to clear", new AS "new since", cleared AS "cleared since", queries AS "queries open or answered", opened AS "opened in 7 days",
                   closed AS "closed in 7 days", visits_expected AS "visits to come", visits_overdue AS "visits overdue"
            FROM   weeks_seen ORDER BY as_of"""
     ).df()
 
 
 def show_back_test(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """What earlier weeks would have said of the blockers cleared in the week after, against what came, by owner."""
+    """What earlier weeks would have said of the things cleared in the week after, against what came, by owner."""
     return con.execute(
         """SELECT made_on AS "said on", for_week AS "for the week to", part AS owner, said_low || ' to ' || said_high AS "cleared, as said",
                   said_likely AS likely, came, CASE WHEN within THEN 'yes' ELSE 'no' END AS "in the range"
@@ -108,26 +123,18 @@ def back_test(weeks: list[Week]) -> list[tuple]:
         now, following = weeks[at], weeks[at + 1]
         share = _days(now.as_of, following.as_of) / 7
         for pace in paces(weeks[: at + 1]):
-            mine = [key for key, owner in now.blockers.items() if owner == pace.owner]
-            came = sum(key not in following.blockers for key in mine)
-            low, likely, high = (min(pace.backlog, rounded(value * share)) for value, rounded in _three(pace))
-            found.append((now.as_of, following.as_of, pace.owner, low, likely, high, came, low <= came <= high))
+            low, high = min(math.floor(pace.late * share), pace.backlog), min(math.ceil(max(pace.cleared) * share), pace.backlog)
+            came = len(now.of(pace.owner) - following.things)
+            found.append((now.as_of, following.as_of, pace.owner, low, min(round(pace.likely * share), pace.backlog), high, came, low <= came <= high))
     return found
 
 
-def _three(pace: Pace) -> tuple:
-    return (min(pace.cleared), math.floor), (pace.likely, round), (max(pace.cleared), math.ceil)
-
-
 def paces(weeks: list[Week]) -> list[Pace]:
-    """Per owner with something left in the last week: how many of their blockers went per seven days between the weeks."""
+    """Per owner with something left in the last week: how many of their things went per seven days between the weeks."""
     found = []
-    for owner in sorted(set(weeks[-1].blockers.values())):
-        cleared = []
-        for before, after in pairwise(weeks):
-            gone = sum(key not in after.blockers for key, whose in before.blockers.items() if whose == owner)
-            cleared.append(gone * 7 / _days(before.as_of, after.as_of))
-        found.append(Pace(owner, sum(whose == owner for whose in weeks[-1].blockers.values()), tuple(cleared)))
+    for owner in sorted({owner for owner, *_ in weeks[-1].things}):
+        cleared = [len(a.of(owner) - b.things) * 7 / _days(a.as_of, b.as_of) for a, b in pairwise(weeks)]
+        found.append(Pace(owner, len(weeks[-1].of(owner)), tuple(cleared)))
     return found
 
 
@@ -144,16 +151,18 @@ def _forecast(con: duckdb.DuckDBPyConnection, as_of: str, weeks: list[Week]) -> 
         return [("checklist clear", *nothing, f"not forecast: {visits}")]
     rows = [("last visit entered", weeks[-1].counts[10], None, None, None, *last, visits)]
     for pace in paces(weeks):
-        dates = [
-            _plus(start, 7 * math.ceil(pace.backlog / per_week)) if per_week > 0 else None
-            for start, per_week in zip(last, (max(pace.cleared), pace.likely, min(pace.cleared)), strict=True)
-        ]
-        says = "" if dates[2] else "no late date: in one of the weeks seen nothing was cleared" if dates[0] else "nothing was cleared in the weeks seen"
+        speeds = (max(pace.cleared), pace.likely, pace.late)
+        dates = [_plus(start, 7 * math.ceil(pace.backlog / speed)) if speed else None for start, speed in zip(last, speeds, strict=True)]
+        says = "nothing was cleared in the weeks seen: no date" if not pace.likely else "" if min(pace.cleared) else "nothing was cleared in the slowest week"
         rows.append((f"cleared by {pace.owner}", pace.backlog, min(pace.cleared), round(pace.likely, 1), max(pace.cleared), *dates, says))
-    whole = [None if any(row[at] is None for row in rows) else max(row[at] for row in rows) for at in (5, 6, 7)]
-    open_ = [row[0].removeprefix("cleared by ") for row in rows if row[7] is None]
-    says = ASSUMPTIONS if not open_ else f"Without a latest date, as nothing was cleared in one of the weeks by: {', '.join(open_)}. {ASSUMPTIONS}"
-    return [("checklist clear", sum(row[1] for row in rows[1:]), None, None, None, *whole, f"From {len(weeks)} weeks. {says}"), *rows]
+    stuck = [part.removeprefix("cleared by ") for part, *_, late, _ in rows if late is None]
+    whole = [None if stuck else max(row[at] for row in rows) for at in (5, 6, 7)]
+    slowest = max(rows, key=lambda row: row[6] or "9999")[0].removeprefix("cleared by ")
+    says = f"no date: nothing was cleared in the weeks seen by {', '.join(stuck)}" if stuck else f"{slowest} sets the likely date"
+    total = sum(row[1] for row in rows[1:])
+    n = len(weeks) - 1  # of n weeks' paces in any order, the next one lies between the lowest and the highest n - 1 times in n + 1
+    held = f"a next week's pace lies in the range of the {n} seen only about {n - 1} times in {n + 1}"
+    return [("checklist clear", total, None, None, None, *whole, f"from {len(weeks)} weeks: {held}; {says}"), *rows]
 
 
 def _last_visit(con: duckdb.DuckDBPyConnection, as_of: str) -> tuple[list[str] | None, str]:
@@ -193,20 +202,18 @@ def _earlier(work: Work, manifest: dict) -> Week | None:
 
 def _week(con: duckdb.DuckDBPyConnection, place: str, as_of: str, run: str) -> Week:
     """What a week's results say; blockers of criteria that are waived for their subject do not count."""
-    rows = con.execute(
-        f"""SELECT b.criterion, coalesce(b.subjid, ''), coalesce(b.visit, ''), coalesce(b.form, ''), coalesce(b.record_key, ''), min(b.owner)
+    things = con.execute(
+        f"""SELECT DISTINCT b.owner, coalesce(b.subjid, ''), coalesce(b.visit, ''), coalesce(b.form, ''), coalesce(b.record_key, b.criterion)
             FROM   {place}blockers AS b
             LEFT JOIN {place}readiness AS r ON r.level = 'subject' AND r.subjid = b.subjid AND r.criterion = b.criterion
-            WHERE  NOT list_contains($end, b.criterion) AND coalesce(r.status, 'blocked') = 'blocked'
-            GROUP BY ALL ORDER BY ALL""",
-        {"end": list(AT_THE_END)},
+            WHERE  NOT list_contains($apart, b.criterion) AND coalesce(r.status, 'blocked') = 'blocked'""",
+        {"apart": list(APART)},
     ).fetchall()
-    blockers = {tuple(key): owner for *key, owner in rows}
 
     def count(table: str, column: str, sql: str) -> list:
-        asked = ["information_schema.columns WHERE table_schema = 'main' AND table_name = $t AND column_name = $c AND table_catalog = "]
         catalog = "'earlier'" if place else "current_database()"
-        known = con.execute(f"SELECT count(*) FROM {asked[0]}{catalog}", {"t": table, "c": column}).fetchone()[0]
+        where = f"table_catalog = {catalog} AND table_schema = 'main' AND table_name = $table AND column_name = $column"
+        known = con.execute(f"SELECT count(*) FROM information_schema.columns WHERE {where}", {"table": table, "column": column}).fetchone()[0]
         return list(con.execute(sql).fetchone()) if known else [None] * sql.count("count(")
 
     subjects = count("readiness", "ready", f"SELECT count(*), count(CASE WHEN ready THEN 1 END) FROM {place}readiness WHERE level = 'subject' AND criterion = 'all'")
@@ -217,14 +224,14 @@ def _week(con: duckdb.DuckDBPyConnection, place: str, as_of: str, run: str) -> W
                    count(CASE WHEN iso_days(closed_on, '{as_of}') {within} THEN 1 END) FROM {place}queries""",
     )  # fmt: skip
     visits = count("visit_status", "status", f"SELECT count(CASE WHEN status = 'expected' THEN 1 END), count(CASE WHEN status = 'overdue' THEN 1 END) FROM {place}visit_status")
-    return Week(as_of, blockers, (as_of, run, *subjects, len(blockers), None, None, *asked, *visits))
+    return Week(as_of, frozenset(things), (as_of, run, *subjects, len(things), None, None, *asked, *visits))
 
 
 def _with_flow(week: Week, before: Week | None) -> tuple:
     """The row of weeks_seen, with what came and went since the week before."""
     if before is None:
         return week.counts
-    new, cleared = (len(a.blockers.keys() - b.blockers.keys()) for a, b in ((week, before), (before, week)))
+    new, cleared = len(week.things - before.things), len(before.things - week.things)
     return (*week.counts[:5], new, cleared, *week.counts[7:])
 
 
