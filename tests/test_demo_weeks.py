@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from cdmlib import changes, checks, demo, findings, forecast, journal, mart, measures, queries, readiness, snapshot, tables
+from cdmlib import (
+    changes,
+    checks,
+    demo,
+    findings,
+    forecast,
+    journal,
+    mart,
+    measures,
+    queries,
+    readiness,
+    snapshot,
+    tables,
+)
 from cdmlib import study as studies
 from cdmlib.demo import readiness_key
 
