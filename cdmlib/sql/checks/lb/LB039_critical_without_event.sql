@@ -13,15 +13,15 @@ are looked at, not urine. An adverse event counts when it starts no later than $
 is assessed as clinically significant is left to LB008. Results beyond the limit of detection are not judged.
 */
 WITH limits AS (  -- by test and unit as they are written, so that each unit is looked up once
-    SELECT w.lbtestcd, w.lborresu, c.low / u.factor AS low, c.high / u.factor AS high, c.times_upper, concat('below ', c.low, ' ', c.unit) AS below,
-           concat('above ', c.high, ' ', c.unit) AS above
+    SELECT w.lbtestcd, w.lborresu, c.low / u.factor AS low, c.high / u.factor AS high, c.times_upper, concat('below ', number_text(c.low), ' ', c.unit) AS below,
+           concat('above ', number_text(c.high), ' ', c.unit) AS above
     FROM  (SELECT DISTINCT lbtestcd, lborresu FROM lb) AS w
     JOIN   lab_critical AS c ON c.testcd = upper(trim(w.lbtestcd))
     LEFT JOIN lab_units AS u ON u.testcd = c.testcd AND u.unit = unit_key(w.lborresu)
 ),
 critical AS (
     SELECT l.record_key, l.siteid, l.subjid, l.visit, l.lbdtc, coalesce(nullif(trim(l.lbtest), ''), l.lbtestcd) AS test, l.lborres, l.lborresu,
-           CASE WHEN l.lborresn < c.low THEN c.below WHEN l.lborresn > c.high THEN c.above ELSE concat('above ', c.times_upper, ' times the upper limit') END AS limits
+           CASE WHEN l.lborresn < c.low THEN c.below WHEN l.lborresn > c.high THEN c.above ELSE concat('above ', number_text(c.times_upper), ' times the upper limit') END AS limits
     FROM   lb AS l
     JOIN   limits AS c ON c.lbtestcd = l.lbtestcd AND c.lborresu IS NOT DISTINCT FROM l.lborresu
     WHERE  CASE WHEN l.lborresn > 0 AND (l.lborresn < c.low OR l.lborresn > c.high OR (l.lbornrhi > 0 AND l.lborresn > c.times_upper * l.lbornrhi))
