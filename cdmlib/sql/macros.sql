@@ -96,6 +96,9 @@ CREATE OR REPLACE MACRO iso_earliest(d) AS min_by(left(d, 10), nullif(d, '') || 
 CREATE OR REPLACE MACRO study_day(a, reference) AS
     CASE WHEN iso_days(reference, a) >= 0 THEN iso_days(reference, a) + 1 ELSE iso_days(reference, a) END;
 
+-- The date of a planned study day: day 1 is the first dose, there is no day 0, and day -7 is seven days before it.
+CREATE OR REPLACE MACRO planned_date(first_dose, day) AS iso_plus(first_dose, CASE WHEN day > 0 THEN day - 1 ELSE day END);
+
 -- ── text to numbers and codes ───────────────────────────────────────────────────────────────────────────────────
 
 -- A plain decimal number; '<0.5', '1,5' and 'ND' give NULL.
