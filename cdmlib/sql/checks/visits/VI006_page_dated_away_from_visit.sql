@@ -6,7 +6,7 @@ params:   days = 3
 message:  Visit {visit} on {visit_date}: {page} of this visit is dated {page_date}, {days_away} days away; {days} are allowed. Please correct one of the dates, or confirm
           both.
 field:    sv.svstdtc
-optional: vs, lb, eg, qs
+optional: vs, lb, eg, qs, sv.svendtc
 
 One finding for each visit, on the page furthest away. A visit held on several days, or again on another day, is compared with the nearest of them. Only full dates.
 Not meant for studies whose visits have no date of their own: their visit date is taken from the pages.
