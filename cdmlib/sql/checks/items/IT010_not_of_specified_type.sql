@@ -19,12 +19,17 @@ seen AS MATERIALIZED (
     FROM   items AS i
     JOIN   typed AS t ON t.domain = i.domain AND t.field = i.field
     WHERE  i.value <> ''
+),
+tried AS MATERIALIZED (
+    SELECT record_key, siteid, subjid, visit, form, domain, field, value, label, spec_type, derived, num(value) AS number,
+           CASE WHEN spec_type = 'date' THEN iso_date(value) END AS day
+    FROM   seen
 )
 SELECT record_key, siteid, subjid, visit, form, concat_ws(' ', coalesce(nullif(trim(form), ''), form_name(domain)), visit) AS page,
        domain, field, label, value, CASE spec_type WHEN 'number' THEN 'a number' WHEN 'integer' THEN 'a whole number' ELSE 'a date' END AS expected
-FROM   seen
+FROM   tried
 WHERE  NOT blank(value)
 AND    NOT unknown_text(value)
-AND    ((spec_type IN ('number', 'integer') AND num(value) IS NULL AND NOT derived)
-        OR (spec_type = 'integer' AND num(value) <> trunc(num(value)))
-        OR (spec_type = 'date' AND iso_date(value) IS NULL AND NOT derived))
+AND    ((spec_type IN ('number', 'integer') AND number IS NULL AND NOT derived)
+        OR (spec_type = 'integer' AND number <> trunc(number))
+        OR (spec_type = 'date' AND day IS NULL AND NOT derived))
