@@ -187,11 +187,22 @@ def test_every_kind_of_the_list_is_planted_as_often_as_it_says(key):
     assert Counter(row["kind"] for row in key) == planned
 
 
+# Not collected in the demo, a matter of the whole trial, or planted by the detection bench only.
+LEFT_TO_THE_BENCH = """
+DM007 DM008 DM010 DM011 DM013 DM014 DM015 DS006 DS007 DS008 DS009 DS010 DS013 DS014 DS015 EX008
+EX009 EX010 EX012 EX013 EX014 EX015 EX016 EX017 EX018 IE002 IE005 IE006 IT006 IT007 IT008 IT010
+IT012 IT013 IT014 IT015 SU006 SU007 SU008 SU009 SU010 SU011 SU012 SU013 SU014 SU015 SV001 SV002
+SV003 SV004 VI004 VI005 VI007
+"""
+
+
 def test_every_check_of_the_library_that_can_run_has_an_error_to_find(key):
     known = {check.id for check in checks.library()}
     aimed = {row["check_id"] for row in key} - {""}
     assert aimed <= known
     others = {"AE014", "SU003", "SU005"}  # not collected; found beside a missing consent; consent not with disposition
+    others |= {check for check in known if check[:2] in ("DV", "QS")}  # no deviations or questionnaires are collected
+    others |= set(LEFT_TO_THE_BENCH.split())
     assert known - aimed <= others, "plant an error for each new check: a row in content/kinds.csv"
 
 
