@@ -17,7 +17,7 @@ from cdmlib import study as studies
 from cdmlib.errors import CdmError
 
 PACKAGE = Path(__file__).parent
-WEEKLY = ("10_ingest", "20_cleaning")
+WEEKLY = ("10_ingest", "20_cleaning", "30_reconciliation")  # the last when the study declares a reconciliation
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,15 @@ def weekly(study_id: str, cutoff: str = "", confirm: str = "", step: Callable[[s
     except BaseException as error:
         mart.finish(study, run, "failed", error=str(error))
         raise
-    return Week(run, study.folder / "marts" / f"{run}.duckdb", next(out.glob("*.xlsx")), (first, second))
+    made = [first, second]
+    if study.reconciliations:  # the results are published by now: a failure here does not take them back
+        step("showing the reconciliations")
+        try:
+            made.append(execute("30_reconciliation", out / "30_reconciliation.ipynb", study=study_id, run=run))
+        except CdmError as error:
+            mart.note(study, run, not_shown=f"30_reconciliation: {error}")
+            raise CdmError(f"The results of run {run} are published, but notebook 30_reconciliation failed: {error}") from None
+    return Week(run, study.folder / "marts" / f"{run}.duckdb", next(out.glob("*.xlsx")), tuple(made))
 
 
 def code_cells(path: Path) -> list[str]:
