@@ -201,10 +201,10 @@ def prepare(work: Work, name: str, declaration: Reconciliation) -> Plan:
     left, right = (_source(work, name, which, getattr(declaration, which), declaration) for which in ("left", "right"))
     problems: list[str] = []
     for source in (left, right):
-        for key in ("key", "subject", "visit", "expected"):
+        for key in ("subject", "visit", "expected"):
             if missing := _missing(work, source, getattr(source.side, key), problems, name, source.name, key):
                 raise NotRun(f"column {', '.join(missing)} of {source.side.table} is not collected ({source.name}.{key})")
-        for key, text in (("where", source.side.where), ("versions_of", source.side.versions_of), *(("newest_by", t) for t in source.side.newest_by)):
+        for key, text in (("key", source.side.key), ("where", source.side.where), ("versions_of", source.side.versions_of), *(("newest_by", t) for t in source.side.newest_by)):
             _missing(work, source, text, problems, name, source.name, key)  # empty there when it is not collected
     fields, left_out = {}, []
     for field_name, field in declaration.fields.items():
@@ -352,11 +352,12 @@ def _spell(con: duckdb.DuckDBPyConnection, plan: Plan) -> None:
 
 
 def _load(con: duckdb.DuckDBPyConnection, plan: Plan, source: Source) -> None:
-    """One side as a table: key, who, subjid, siteid, visit, expected, and per field its value as sent (v_) and as compared (c_)."""
+    """One side as a table: key (told apart by a number when it repeats), who, subjid, siteid, visit, expected, and per field its value as sent (v_) and as compared (c_)."""
     side, which = source.side, source.name
     there = {column.lower() for column in source.there}
     base = {
-        "key": f"CAST({side.key or 'record_key'} AS VARCHAR)",
+        "record": "CAST(record_key AS VARCHAR)",
+        "named": f"coalesce(CAST({side.key or 'record_key'} AS VARCHAR), CAST(record_key AS VARCHAR))",
         "raw": f"CAST({side.subject or 'subjid'} AS VARCHAR)",
         "who": _who(plan, side.subject or "subjid"),
         "site": "siteid" if "siteid" in there else "CAST(NULL AS VARCHAR)",
@@ -377,14 +378,11 @@ def _load(con: duckdb.DuckDBPyConnection, plan: Plan, source: Source) -> None:
     compared = ", ".join(f"{_compared(field, which, f'v_{name}')} AS c_{name}" for name, field in plan.fields.items())
     con.execute(
         f"""CREATE OR REPLACE TEMP TABLE recon_{which} AS
-            SELECT *, {compared} FROM (SELECT {chosen} FROM ({source.sql}\n) AS x WHERE {side.where or "true"} {newest}) AS r""",
+            SELECT CASE WHEN count(*) OVER n = 1 OR row_number() OVER n = 1 THEN named ELSE named || '#' || row_number() OVER n END AS key, *, {compared}
+            FROM (SELECT {chosen} FROM ({source.sql}\n) AS x WHERE {side.where or "true"} {newest}) AS r
+            WINDOW n AS (PARTITION BY named ORDER BY record ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)""",
         source.params,
     )
-    repeated = con.execute(f"SELECT key, count(*) FROM recon_{which} GROUP BY key HAVING count(*) > 1 OR key IS NULL ORDER BY key LIMIT 1").fetchone()
-    if repeated:
-        raise CdmError(
-            f"Reconciliation {plan.name}: {which}.key must tell the records of {side.table} apart; {repeated[0]!r} stands for {repeated[1]} of them."
-        )
 
 
 def _compared(field: Compared, which: str, value: str) -> str:

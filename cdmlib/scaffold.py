@@ -26,6 +26,8 @@ TITLES = {
     "dm": "Demographics", "ae": "Adverse events", "cm": "Concomitant medications", "mh": "Medical history", "ds": "Disposition",
     "ex": "Study treatment", "vs": "Vital signs", "lb": "Laboratory results", "eg": "Electrocardiogram", "qs": "Questionnaires",
     "sv": "Visits", "ie": "Eligibility", "pr": "Procedures", "dv": "Protocol deviations", "edc_queries": "EDC queries",
+    "pc": "Drug concentration samples", "safety": "Safety database", "lbx": "Central laboratory", "samples": "Samples received",
+    "irt": "Randomisation system", "epro": "Questionnaires on a device", "device": "Worn device",
 }  # fmt: skip
 WIDE = re.compile(r"([A-Z0-9]+)_([A-Z]{2})ORRES")  # a column group per test: DIABP_VSORRES, DIABP_VSORRESU, …
 VITAL_SIGNS = {
@@ -278,6 +280,8 @@ def _domain(dataset: Stored, columns: set[str], path: Path) -> str:
     parts = [part for part in re.split(r"[^a-z0-9]+", dataset.name.lower()) if part in standard.domains()]
     if parts:
         return parts[-1]
+    if other := _third_party(dataset, columns):
+        return other
     fits = {
         domain: sum(bool(_names(c) & columns) for c in standard.tables()[domain] if c.role != "key")
         for domain in standard.domains()
@@ -285,6 +289,19 @@ def _domain(dataset: Stored, columns: set[str], path: Path) -> str:
     best = max(fits, key=lambda domain: fits[domain])
     needed = [c for c in standard.tables()[best] if c.role == "required" and c.type != "date"]
     return best if fits[best] >= 3 and all(_names(c) & columns for c in needed) else ""
+
+
+def _third_party(dataset: Stored, columns: set[str]) -> str:
+    """The table of others' data that a dataset is for: it has all that must be there, and more of it than of any other."""
+    fits = {}
+    for table in standard.THIRD_PARTY:
+        own = [c for c in standard.tables()[table] if c.role != "key"]
+        twins = {c.name: _names(c) for c in own}
+        needed = [_names(c) | twins.get(c.source, set()) for c in own if c.role == "required"]
+        if all(names & columns for names in needed):
+            named = table in re.split(r"[^a-z0-9]+", dataset.name.lower())
+            fits[table] = (named, sum(bool(_names(c) & columns) for c in own))
+    return max(fits, key=lambda table: fits[table]) if fits else ""
 
 
 def _names(column: Column) -> set[str]:
@@ -340,7 +357,7 @@ def _match(domain: str, match: Match, subject: str) -> Match:
         ):
             continue
         if not column.source:
-            _match_own(match, column)
+            _match_own(match, column, domain)
     for column in columns:
         if column.source and not wide:
             _match_derived(match, column)
@@ -349,15 +366,16 @@ def _match(domain: str, match: Match, subject: str) -> Match:
     return match
 
 
-def _match_own(match: Match, column: Column) -> None:
+def _match_own(match: Match, column: Column, domain: str) -> None:
     """A column that is collected as such: verbatim, or with its coding read by the macro of its code list."""
     if (
-        column in standard.tables()["edc_queries"]
+        domain in standard.OPERATIONAL
     ):  # several columns for one thing (a date for each way of closing): the first filled
         if found := _all(match, column):
             match.used.update(found)
             both = f"coalesce({', '.join(map(quote_plain, found))})" if len(found) > 1 else quote_plain(found[0])
-            match.take(column.name, found[0], f"num({both})" if column.type == "number" else both)
+            reading = {"number": "num"}.get(column.type) or {"NY": "yes_no", "SEX": "sex_code"}.get(column.codelist)
+            match.take(column.name, found[0], f"{reading}({both})" if reading else both)
         return
     twin = next((c for c in standard.tables()[_table_of(column)] if c.source == column.name), None)
     names = [column.name.upper(), *column.synonyms, *((twin.name.upper(), *twin.synonyms) if twin else ())]
@@ -505,6 +523,10 @@ def _key(domain: str, match: Match, wide: bool) -> tuple[str, str]:
         "dstxt",
     )
     candidates = [match.sources[name] for stem in stems for name in (stem, f"{domain}{stem}") if name in match.sources]
+    if domain in standard.OPERATIONAL:
+        parts = [c.name for c in standard.tables()[domain] if c.role == "required" or c.name in ("case_version", "event_number", "timepoint")]
+        parts += [c.source for c in standard.tables()[domain] if c.role == "required" and c.source]
+        candidates = [match.sources[name] for name in (*parts, "visit") if name in match.sources]
     ends = (f"{domain}TPTNUM".upper(), f"{domain}LLT".upper(), *((f"_{domain}POS".upper(),) if wide else ()))
     candidates += [
         column for column in match.dataset.columns if column not in candidates and column.upper().endswith(ends)
