@@ -347,7 +347,8 @@ def _score() -> None:
     opened = studies.load("demo")
     con = mart.open_published(opened)
     as_of = con.execute("SELECT as_of FROM runs").fetchone()[0]
-    found = con.execute("SELECT check_id, record_key FROM findings WHERE gone_on IS NULL").fetchall()
+    ours = f"gone_on IS NULL AND domain NOT IN {demonstration.THIRD_PARTY}"
+    found = con.execute(f"SELECT check_id, record_key FROM findings WHERE {ours}").fetchall()
     score = demonstration.score(found, demonstration.read_answer_key(opened.folder), as_of)
     table = _table("kind of planted error", "check", "planted", "found", "recall")
     for row in score.kinds:
@@ -360,6 +361,12 @@ def _score() -> None:
         )
     out.print(table)
     out.print(score.said, markup=False)
+    between = demonstration.reconciled(con, opened.folder, as_of)
+    table = _table("planted disagreement", "check", "planted", "found", "recall")
+    for row in between.kinds:
+        table.add_row(row.kind, row.check_id, str(row.planted), str(row.found), f"{row.recall:.2f}")
+    out.print(table)
+    out.print(between.said, markup=False)
 
 
 def _scratch(study: str, cutoff: str):
