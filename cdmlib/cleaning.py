@@ -187,9 +187,9 @@ def _reconciliations(work: Work) -> Iterator[workbook.ListingSheet]:
     collected = tables.collected(work.con)
     for name, declared in reconcile.declared(work.study).items():
         table = f"reconciliation_{name}"
-        title, outcome, reason, agree = work.con.execute(
-            "SELECT title, outcome, reason, agree FROM reconciliation_runs WHERE recon = ?", [name]
-        ).fetchone() or (declared.title, "not run", "it was not asked for", 0)
+        done = "SELECT title, outcome, reason, agree FROM reconciliation_runs WHERE recon = ?"
+        row = work.con.execute(done, [name]).fetchone() if "reconciliation_runs" in collected else None
+        title, outcome, reason, agree = row or (declared.title or name, "not run", "it was not asked for", 0)
         if table not in collected or outcome == "not run":
             yield workbook.ListingSheet(f"Reconciliation {name}", title, f"Not made: {reason}.", (), 0, ())
             continue
@@ -200,27 +200,31 @@ def _side_by_side(
     work: Work, name: str, declared: Reconciliation, title: str, reason: str, agree: int, there: tuple[str, ...]
 ) -> workbook.ListingSheet:
     names = [column.removesuffix("_left") for column in there if column.endswith("_left") and not column.endswith("_unit_left")]
-    labels = {"result": "Result", "status": "Status", "matched_on": "Paired by", "score": "Evidence (0 to 1)"}
+    labels = {"result": "Result", "differs": "Differs in", "status": "Status", "matched_on": "Paired by", "score": "Evidence (0 to 1)"}
     labels |= {"left_key": f"{declared.left.label}: record", "right_key": f"{declared.right.label}: record"}
     for field in names:
         what = declared.fields[field].label or field
         labels |= {f"{field}_left": f"{what}, {declared.left.label}", f"{field}_right": f"{what}, {declared.right.label}"}
     pairs = tuple(f"{field}_{side}" for field in names for side in ("left", "right"))
-    columns = ("result", "status", "siteid", "subjid", "visit", *pairs, "score", "matched_on", "left_key", "right_key")
+    columns = ("result", "differs", "status", "siteid", "subjid", "visit", *pairs, "score", "matched_on", "left_key", "right_key")
     listed = "true" if declared.list_agreeing else "result <> 'matched'"
     unit = "coalesce({0}_unit_differs, false)"
     differs = [
         " OR ".join([f"{field}_differs"] * (f"{field}_differs" in there) + [unit.format(field)] * (f"{field}_unit_differs" in there)) or "false"
         for field in names
     ]
-    states = f"(SELECT left_key, right_key, string_agg(DISTINCT status, ', ' ORDER BY status) AS status FROM reconciliation WHERE recon = {standard.literal(name)} GROUP BY left_key, right_key)"
+    states = f"""(SELECT left_key, right_key, string_agg(DISTINCT status, ', ' ORDER BY status) AS status FROM reconciliation
+                  WHERE recon = {standard.literal(name)} GROUP BY left_key, right_key)"""
     order = "list_position(['mismatch', 'only left', 'only right', 'ambiguous', 'matched'], result)"
-    sql = f"""SELECT result, s.status, siteid, subjid, visit, {", ".join(pairs)}, round(score, 2), matched_on, r.left_key, r.right_key, {", ".join(differs)}
+    said = ", ".join(
+        f"CASE WHEN {different} THEN {standard.literal(declared.fields[field].label or field)} END" for field, different in zip(names, differs, strict=True)
+    )
+    sql = f"""SELECT result, nullif(concat_ws(', ', {said}), '') AS differs, s.status, siteid, subjid, visit, {", ".join(pairs)}, round(score, 2), matched_on, r.left_key, r.right_key, {", ".join(differs)}
               FROM reconciliation_{name} AS r
               LEFT JOIN {states} AS s ON s.left_key IS NOT DISTINCT FROM r.left_key AND s.right_key IS NOT DISTINCT FROM r.right_key
               WHERE {listed} ORDER BY {order}, siteid, subjid, visit, r.left_key, r.right_key"""
     n = work.con.execute(f"SELECT count(*) FROM reconciliation_{name} WHERE {listed}").fetchone()[0]
-    first = 5
+    first = columns.index(pairs[0])
 
     def rows() -> Iterator[tuple]:
         for row in _stream(work.con, sql, {}):

@@ -236,7 +236,7 @@ def reconcile_(study: str, cutoff: str, only: tuple[str, ...]) -> None:
             found = reconcile.to_settle(work.con, rows=10_000)
             for row in found[found.recon.isin(only)].itertuples():
                 values = f"{row.left_value or '-'} | {row.right_value or '-'}"
-                out.print(f"  {row.result:<15} {row.siteid or '-'} {row.subjid or '-'} {row.visit or '-'}: {row.what or 'record'}: {values}", markup=False)
+                out.print(f"  {row.result:<15} {row.siteid or '-'} {row.subjid or '-'} {row.visit or '-'}: {', '.join(filter(None, (row.record, row.what))) or 'record'}: {values}", markup=False)
 
 
 @main.command()

@@ -152,16 +152,16 @@ def settle(work: Work) -> None:
 def to_settle(con: duckdb.DuckDBPyConnection, *results: str, rows: int = 200) -> pd.DataFrame:
     """What the reconciliations found, of these results only (all but matched when none is given), at most so many rows.
 
-    `con`: published results. Columns: recon, siteid, subjid, visit, result, what, left_value, right_value, score, status.
+    `con`: published results. Columns: recon, siteid, subjid, visit, result, record, what, left_value, right_value, score, status.
     """
     if "reconciliation" not in tables.collected(con):
-        return pd.DataFrame(columns=["recon", "siteid", "subjid", "visit", "result", "what", "left_value", "right_value", "score", "status"])
+        return pd.DataFrame(columns=["recon", "siteid", "subjid", "visit", "result", "record", "what", "left_value", "right_value", "score", "status"])
     if unknown := set(results) - set(RESULTS):
         raise CdmError(f"There is no result {', '.join(sorted(unknown))}; there are {', '.join(RESULTS)}.")
     wanted = ", ".join(map(literal, results or RESULTS[1:]))
     return con.execute(
         f"""SELECT recon, coalesce(siteid, '') AS siteid, coalesce(subjid, '') AS subjid, coalesce(visit, '') AS visit, result,
-                   coalesce(field_label, '') AS what, coalesce(left_value, '') AS left_value, coalesce(right_value, '') AS right_value,
+                   coalesce(record, '') AS record, coalesce(field_label, '') AS what, coalesce(left_value, '') AS left_value, coalesce(right_value, '') AS right_value,
                    coalesce(CAST(round(score, 2) AS VARCHAR), '') AS score, status
             FROM reconciliation WHERE result IN ({wanted}) ORDER BY recon, siteid, subjid, visit, record_key LIMIT {int(rows)}"""
     ).df()
@@ -566,10 +566,13 @@ def _results(con: duckdb.DuckDBPyConnection, plan: Plan) -> list[int]:
     own, name = f"reconciliation_{plan.name}", literal(plan.name)
     texts = ", ".join(map(literal, (plan.name, plan.declared.title or plan.name, plan.left.side.label, plan.right.side.label)))
 
-    def insert(key: str, result: str, field: str, label: str, left: str, right: str, source: str, where: str) -> None:
+    telling = plan.keys or plan.evidence[:1]  # what a reader knows a record by
+    record = "nullif(concat_ws(', ', " + ", ".join(f"{literal(plan.fields[n].label)} || ' ' || coalesce({n}_left, {n}_right)" for n in telling) + "), '')"
+
+    def insert(key: str, result: str, field: str, label: str, left: str, right: str, source: str, where: str, record: str = "NULL") -> None:
         con.execute(
             f"""INSERT INTO reconciliation
-                SELECT {name} || '|' || {key}, siteid, subjid, visit, {texts}, {result}, left_key, right_key, {field}, {label},
+                SELECT {name} || '|' || {key}, siteid, subjid, visit, {texts}, {result}, left_key, right_key, {record}, {field}, {label},
                        {left}, {right}, NULL, score, matched_on FROM {source} WHERE {where} ORDER BY siteid, subjid, {key}"""
         )
 
@@ -580,7 +583,14 @@ def _results(con: duckdb.DuckDBPyConnection, plan: Plan) -> list[int]:
         if plan.fields[n].left_unit
     ]
     for field, column, left, right, label in differing:
-        insert(f"left_key || '|' || {literal(field)}", "'mismatch'", literal(field), literal(label), left, right, own, column)
+        once = plan.fields[field].per_subject if field in plan.fields else False
+        key, source = (f"left_key || '|' || {literal(field)}", own)
+        if once:
+            key = f"concat_ws('|', 'subject', subjid, {literal(field)}, CASE WHEN nth > 1 THEN nth END)"
+            alike = f"row_number() OVER (PARTITION BY subjid, {left}, {right} ORDER BY left_key) AS alike"
+            source = f"""(SELECT *, row_number() OVER (PARTITION BY subjid ORDER BY left_key) AS nth
+                          FROM (SELECT *, {alike} FROM {own} WHERE {column}) WHERE alike = 1) AS o"""
+        insert(key, "'mismatch'", literal(field), literal(label), left, right, source, column, record)
     told = {
         side: "concat_ws('; ', " + ", ".join(f"{literal(f.label)} || ' ' || {n}_{side}" for n, f in plan.fields.items()) + ")"
         for side in ("left", "right")

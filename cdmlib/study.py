@@ -133,6 +133,7 @@ class Compared(Section):
     ignore: list[Literal["case", "spacing", "punctuation"]] = Field(["case", "spacing"], description="what does not count in a text")
     map: dict[str, str] = Field({}, description="what a value of the right source is called in the left one")
     one_blank: Literal["differs", "agrees"] = Field("differs", description="whether a value on one side only is a difference")
+    per_subject: bool = Field(False, description="told once for a subject, not for each pair, such as the sex")
     left_unit: str = Field("", description="unit of the left value")
     right_unit: str = Field("", description="unit of the right value")
     per: str = Field("", description="what a conversion depends on, on the left, such as the test code")

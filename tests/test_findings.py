@@ -9,7 +9,7 @@ from collections import Counter
 import openpyxl
 import pytest
 
-from cdmlib import checks, cleaning, demo, findings, journal, mart, review, snapshot, tables
+from cdmlib import checks, cleaning, demo, findings, journal, mart, reconcile, review, snapshot, tables
 from cdmlib import study as studies
 from cdmlib.errors import CdmError
 
@@ -22,6 +22,7 @@ def run(cutoff):
     snapshot.ingest(study, cutoff)
     work = mart.begin("demo", cutoff)
     tables.build(work)
+    reconcile.build(work)
     checks.run(work)
     findings.follow(work)
     path = cleaning.write(work)
