@@ -15,11 +15,11 @@ from cdmlib.reconcile import Plan, Source
 TERMS = "['Headache', 'Nausea', 'Heart failure', 'Stroke', 'Back pain', 'Pneumonia', 'Hip fracture', 'Atrial fibrillation', 'Dizziness', 'Renal failure']"
 TABLES = {
     "subjects": "SELECT 'S' || i AS subjid, 'S' || i AS record_key, '01' AS siteid FROM range(5000) t(i)",
-    "ae": f"""SELECT 'AE|' || i AS record_key, '01' AS siteid, 'S' || (i % 5000) AS subjid, {TERMS}[1 + hash(i) % 10] AS aeterm,
+    "ae": f"""SELECT 'AE|' || i AS record_key, '01' AS siteid, 'S' || (i % 5000) AS subjid, {TERMS}[CAST(1 + hash(i) % 10 AS BIGINT)] AS aeterm,
                      strftime(DATE '2024-01-01' + CAST(hash(i * 7) % 500 AS INTEGER), '%Y-%m-%d') AS aestdtc, CASE WHEN i % 5 = 0 THEN 'Y' ELSE 'N' END AS aeser,
                      'RECOVERED/RESOLVED' AS aeout FROM range(100000) t(i)""",
     "safety": f"""SELECT 'CASE|' || i AS record_key, CAST(NULL AS VARCHAR) AS siteid, 'S' || (5 * i % 5000) AS subjid, i AS case_number, '1' AS event_number,
-                         {TERMS}[1 + hash(5 * i) % 10] AS term,
+                         {TERMS}[CAST(1 + hash(5 * i) % 10 AS BIGINT)] AS term,
                          strftime(DATE '2024-01-01' + CAST(hash(35 * i) % 500 + CASE WHEN i % 20 = 0 THEN 3 ELSE 0 END AS INTEGER), '%Y-%m-%d') AS onset_on,
                          'Y' AS serious, 'Recovered' AS outcome FROM range(20000) t(i)""",
     "lb": """SELECT 'LB|' || i AS record_key, '01' AS siteid, 'S' || (i % 5000) AS subjid, 'V' || (i // 100000) AS visit, 'T' || (i // 5000 % 20) AS lbtestcd,

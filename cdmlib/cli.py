@@ -232,7 +232,6 @@ def reconcile_(study: str, cutoff: str, only: tuple[str, ...]) -> None:
                 table.add_row(row.recon, *map(str, row[3:]))
         out.print(table)
         if only:
-            reconcile.settle(work)
             found = reconcile.to_settle(work.con, rows=10_000)
             for row in found[found.recon.isin(only)].itertuples():
                 values = f"{row.left_value or '-'} | {row.right_value or '-'}"

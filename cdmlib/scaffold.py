@@ -344,7 +344,7 @@ def _match(domain: str, match: Match, subject: str) -> Match:
         if source := match.column(*names):
             match.take(name, source)
     match.take(
-        "subjid", match.column(subject, *(_column(domain, "subjid").synonyms if domain in standard.OPERATIONAL else ()))
+        "subjid", match.column(subject, *(("SUBJID", *_column(domain, "subjid").synonyms) if domain in standard.OPERATIONAL else ()))
     )
     if domain in standard.domains():
         match.expressions.setdefault("form", literal(match.dataset.labels.get("", match.dataset.name)))

@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from cdmlib import checks, findings, journal, mart, reconcile, snapshot, tables
+from cdmlib import checks, findings, journal, mart, reconcile, scaffold, snapshot, tables
 from cdmlib import study as studies
+from cdmlib.cli import main
 from cdmlib.errors import CdmError
 from cdmlib.journal import Act
 
@@ -380,3 +382,49 @@ def test_third_party_records_make_no_subject_visit_or_item(data):
         tables.build(work)
         assert work.con.execute("SELECT subjid FROM subjects").fetchall() == [("101",)]
         assert work.con.execute("SELECT DISTINCT domain FROM items").fetchall() == [("ae",)]
+
+
+# ── feeds as they come ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_feeds_of_third_parties_are_recognised_by_their_columns(data, tmp_path):
+    extract = tmp_path / "extract"
+    extract.mkdir()
+    files = {
+        "ae": "SUBJECT,AESPID,AETERM,AESTDAT,AEENDAT\n101,1,Fall,2024-01-10,\n",
+        "line_listing": "Case Number,Subject ID,Event Verbatim,Onset Date,Seriousness,Outcome\nC1,101,Fall,10-JAN-2024,Yes,Recovered\n",
+        "transfer": "ACCESSION,SUBJID,VISIT,TESTCODE,RESULT,UNITS,COLLECTION_DATE\nA1,101,W4,K,4.1,mmol/L,2024-01-10\n",
+        "rand": "Subject,Rand No,Randomization Date,Gender\n101,5001,10 JAN 2024,Male\n",
+        "diary": "SUBJECT,QUESTIONNAIRE,COMPLETED_AT,COMPLETION_STATUS\n101,KCCQ,2024-01-10T09:00,Completed\n",
+        "tubes": "SUBJECT,SAMPLE_ID,COLLECTION_DATE,RECEIVED_DATE\n101,P1,2024-01-10,2024-01-12\n",
+    }
+    for name, text in files.items():
+        (extract / f"{name}.csv").write_text(text, encoding="utf-8")
+    scaffold.new("trial", extract, "2024-03-04")
+    assert {p.stem for p in (data / "trial" / "tables").glob("*.sql")} == {"ae", "safety", "lbx", "irt", "epro", "samples"}
+    snapshot.ingest(studies.load("trial"), "2024-03-04")
+    with mart.scratch("trial") as work:
+        tables.build(work)
+        said = work.con.execute("SELECT subjid, case_number, term, onset_on, serious FROM safety").fetchall()
+        assert said == [("101", "C1", "Fall", "2024-01-10", "Y")]
+        assert work.con.execute("SELECT sex, randomised_on FROM irt").fetchall() == [("M", "2024-01-10")]
+        assert work.con.execute("SELECT DISTINCT domain FROM items").fetchall() == [("ae",)]
+
+
+def test_the_daily_actigraphy_loads_as_the_table_device(data, realdata):
+    scaffold.new("wear", realdata / "wearables", "2025-02-01")
+    snapshot.ingest(studies.load("wear"), "2025-02-01")
+    with mart.scratch("wear") as work:
+        tables.build(work)
+        rows, dated, worn = work.con.execute("SELECT count(*), count(day_on), count(minutes_worn) FROM device").fetchone()
+        first = work.con.execute("SELECT subjid, siteid, day_on, minutes_worn FROM device WHERE source_row = 2").fetchone()
+    assert rows == dated == worn and rows > 3000
+    assert first == ("10431021", "1043", "2024-01-26", 217.0)
+
+
+def test_the_command_prints_how_each_ended_and_what_one_of_them_found(data):
+    trial(data, [STROKE], ["C1,1,1,101,Stroke,2024-01-12,2024-01-20,Y,Y,recovered,"])
+    done = CliRunner().invoke(main, ["reconcile", "trial", "--only", "sae"])
+    assert done.exit_code == 0 and "2024-01-10 | 2024-01-12" in done.output and "Event Stroke, Onset" in done.output
+    refused = CliRunner().invoke(main, ["reconcile", "trial", "--only", "lab"])
+    assert refused.exit_code == 1 and "declares no reconciliation lab; there are sae" in refused.output
