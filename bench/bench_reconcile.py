@@ -45,7 +45,9 @@ def plan(con: duckdb.DuckDBPyConnection, name: str) -> Plan:
         nulls = "".join(f", CAST(NULL AS {c.sql_type}) AS {c.name}" for c in absent)
         sides[which] = Source(side, which, f"SELECT *{nulls} FROM {side.table}", {}, there, there)
     wanted = ("term", "onset", "serious", "outcome", "visit", "test", "collected", "result")
-    return Plan(name, declared, sides["left"], sides["right"], {n: f for n, f in declared.fields.items() if n in wanted}, ())
+    return Plan(
+        name, declared, sides["left"], sides["right"], {n: f for n, f in declared.fields.items() if n in wanted}, ()
+    )
 
 
 def main() -> None:

@@ -115,7 +115,12 @@ def build(work: Work) -> pd.DataFrame:
     for name, declaration in all_.items():
         started, outcome, why = time.perf_counter(), "done", ""
         if mistakes := _incomplete(declaration):
-            raise CdmError(listed(mistakes, f"{work.study.folder / 'study.toml'}: {line_of(work.study, 'reconciliations', name)}reconciliations.{name}:"))
+            raise CdmError(
+                listed(
+                    mistakes,
+                    f"{work.study.folder / 'study.toml'}: {line_of(work.study, 'reconciliations', name)}reconciliations.{name}:",
+                )
+            )
         try:
             plan = prepare(work, name, declaration)
             counts = run(con, plan)
@@ -123,7 +128,10 @@ def build(work: Work) -> pd.DataFrame:
         except NotRun as reason:
             outcome, why, counts = "not run", str(reason), [None] * 8
         row = [name, declaration.title or name, declaration.left.label, declaration.right.label, outcome, why, *counts]
-        con.execute(f"INSERT INTO reconciliation_runs VALUES ({', '.join('?' * 15)})", [*row, round(time.perf_counter() - started, 3)])
+        con.execute(
+            f"INSERT INTO reconciliation_runs VALUES ({', '.join('?' * 15)})",
+            [*row, round(time.perf_counter() - started, 3)],
+        )
     return summary(con)
 
 
@@ -132,7 +140,10 @@ def summary(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     columns = "recon, title, outcome, left_records, right_records, agree, differ, only_left, only_right, ambiguous, other, reason"
     if "reconciliation_runs" not in tables.collected(con):
         return pd.DataFrame(columns=columns.split(", "))
-    shown = ", ".join(f"CAST({c} AS VARCHAR) AS {c}" if c not in ("recon", "title", "outcome", "reason") else c for c in columns.split(", "))
+    shown = ", ".join(
+        f"CAST({c} AS VARCHAR) AS {c}" if c not in ("recon", "title", "outcome", "reason") else c
+        for c in columns.split(", ")
+    )
     return con.execute(f"SELECT {shown} FROM reconciliation_runs ORDER BY recon").df().fillna("")
 
 
@@ -155,7 +166,21 @@ def to_settle(con: duckdb.DuckDBPyConnection, *results: str, rows: int = 200) ->
     `con`: published results. Columns: recon, siteid, subjid, visit, result, record, what, left_value, right_value, score, status.
     """
     if "reconciliation" not in tables.collected(con):
-        return pd.DataFrame(columns=["recon", "siteid", "subjid", "visit", "result", "record", "what", "left_value", "right_value", "score", "status"])
+        return pd.DataFrame(
+            columns=[
+                "recon",
+                "siteid",
+                "subjid",
+                "visit",
+                "result",
+                "record",
+                "what",
+                "left_value",
+                "right_value",
+                "score",
+                "status",
+            ]
+        )
     if unknown := set(results) - set(RESULTS):
         raise CdmError(f"There is no result {', '.join(sorted(unknown))}; there are {', '.join(RESULTS)}.")
     wanted = ", ".join(map(literal, results or RESULTS[1:]))
@@ -175,13 +200,21 @@ def _incomplete(declaration: Reconciliation) -> list[str]:
     mistakes = []
     for name in ("left", "right"):
         side = getattr(declaration, name)
-        mistakes += [f"{name}.{key} ({Side.model_fields[key].description}) is missing" for key in ("table", "label") if not getattr(side, key)]
+        mistakes += [
+            f"{name}.{key} ({Side.model_fields[key].description}) is missing"
+            for key in ("table", "label")
+            if not getattr(side, key)
+        ]
         if side.newest_by and not side.versions_of:
             mistakes.append(f"{name}.newest_by says what tells the latest version; versions_of must say of what")
     for name, field in declaration.fields.items():
         if field.must == "nothing" and field.pair == "no":
             continue
-        mistakes += [f"fields.{name}.{key} ({Compared.model_fields[key].description}) is missing" for key in ("left", "right") if not getattr(field, key)]
+        mistakes += [
+            f"fields.{name}.{key} ({Compared.model_fields[key].description}) is missing"
+            for key in ("left", "right")
+            if not getattr(field, key)
+        ]
         if bool(field.left_unit) != bool(field.right_unit):
             mistakes.append(f"fields.{name}: left_unit and right_unit must both be given")
         if field.pair == "key" and field.kind == "text" and field.similarity < 1:
@@ -203,8 +236,15 @@ def prepare(work: Work, name: str, declaration: Reconciliation) -> Plan:
     for source in (left, right):
         for key in ("subject", "visit", "expected"):
             if missing := _missing(work, source, getattr(source.side, key), problems, name, source.name, key):
-                raise NotRun(f"column {', '.join(missing)} of {source.side.table} is not collected ({source.name}.{key})")
-        for key, text in (("key", source.side.key), ("where", source.side.where), ("versions_of", source.side.versions_of), *(("newest_by", t) for t in source.side.newest_by)):
+                raise NotRun(
+                    f"column {', '.join(missing)} of {source.side.table} is not collected ({source.name}.{key})"
+                )
+        for key, text in (
+            ("key", source.side.key),
+            ("where", source.side.where),
+            ("versions_of", source.side.versions_of),
+            *(("newest_by", t) for t in source.side.newest_by),
+        ):
             _missing(work, source, text, problems, name, source.name, key)  # empty there when it is not collected
     fields, left_out = {}, []
     for field_name, field in declaration.fields.items():
@@ -222,7 +262,9 @@ def prepare(work: Work, name: str, declaration: Reconciliation) -> Plan:
         if absent:
             left_out.append(f"{field.label or field_name} is not compared: {', '.join(absent)} is not collected")
         else:
-            fields[field_name] = field if field.label else field.model_copy(update={"label": field_name.replace("_", " ").capitalize()})
+            fields[field_name] = (
+                field if field.label else field.model_copy(update={"label": field_name.replace("_", " ").capitalize()})
+            )
     if problems:
         raise CdmError(listed(problems, f"{work.study.folder / 'study.toml'}:"))
     return Plan(name, declaration, left, right, fields, tuple(left_out))
@@ -235,12 +277,16 @@ def _source(work: Work, name: str, which: str, side: Side, declaration: Reconcil
         if side.table not in collected:
             raise NotRun(f"table {side.table} is not collected")
         columns = tables.columns_in(study, side.table)
-        absent = "".join(f", CAST(NULL AS {c.sql_type}) AS {c.name}" for c in columns if c.name not in collected[side.table])
+        absent = "".join(
+            f", CAST(NULL AS {c.sql_type}) AS {c.name}" for c in columns if c.name not in collected[side.table]
+        )
         known = tuple(c.name for c in columns)
         return Source(side, which, f"SELECT *{absent} FROM main.{side.table}", {}, known, collected[side.table])
     source, dot, dataset = side.table.partition(".")
     if dot and source in study.sources:
-        stored = next((d for d in work.snapshot.datasets if d.source == source and d.name.lower() == dataset.lower()), None)
+        stored = next(
+            (d for d in work.snapshot.datasets if d.source == source and d.name.lower() == dataset.lower()), None
+        )
         if not stored:
             raise NotRun(f"the snapshot has no dataset {side.table}")
         columns = (*stored.columns, "source", "dataset", "source_row")
@@ -275,7 +321,9 @@ def _missing(work: Work, source: Source, expression: str, problems: list[str], n
     if mistake:
         problems.append(f"{place}: {expression!r} can't be read as SQL: {mistake}")
     if wrong:
-        problems.append(f"{place}: {', '.join(wrong)} is not a column of {source.side.table}; it has {', '.join(source.known)}")
+        problems.append(
+            f"{place}: {', '.join(wrong)} is not a column of {source.side.table}; it has {', '.join(source.known)}"
+        )
     return [column for column in used if column.lower() in known and column.lower() not in there]
 
 
@@ -364,7 +412,10 @@ def _load(con: duckdb.DuckDBPyConnection, plan: Plan, source: Source) -> None:
         "visit": side.visit or ("visit" if "visit" in there else "CAST(NULL AS VARCHAR)"),
         "expected": f"coalesce({side.expected or 'true'}, false)",
     }
-    values = {f"v_{name}": f"nullif(trim(CAST({getattr(field, which)} AS VARCHAR)), '')" for name, field in plan.fields.items()}
+    values = {
+        f"v_{name}": f"nullif(trim(CAST({getattr(field, which)} AS VARCHAR)), '')"
+        for name, field in plan.fields.items()
+    }
     for name, field in plan.fields.items():
         if field.left_unit:
             values[f"u_{name}"] = f"nullif(trim(CAST({getattr(field, f'{which}_unit')} AS VARCHAR)), '')"
@@ -434,7 +485,9 @@ def _candidates(con: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     known = "EXISTS (FROM recon_subjects AS s WHERE s.who = {0}.who AND NOT s.held)"
     for which in ("left", "right"):
         counted = f"count(*) OVER (PARTITION BY {alone})" if plan.keys else "2"
-        con.execute(f"CREATE OR REPLACE TEMP TABLE recon_{which}_known AS SELECT *, {counted} AS alike FROM recon_{which} AS x WHERE {known.format('x')}")
+        con.execute(
+            f"CREATE OR REPLACE TEMP TABLE recon_{which}_known AS SELECT *, {counted} AS alike FROM recon_{which} AS x WHERE {known.format('x')}"
+        )
     said = ", ".join(["'subject'", *(literal(plan.fields[name].label.lower()) for name in plan.keys)])
     con.execute(
         f"""CREATE OR REPLACE TEMP TABLE recon_pairs AS SELECT l.key AS lk, r.key AS rk, CAST(1 AS DOUBLE) AS score, concat_ws(', ', {said}) AS matched_on
@@ -521,10 +574,13 @@ def _side_by_side(con: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     factors = {name: _factor(name, field) for name, field in plan.fields.items() if field.left_unit}
     with_units = {name for name in factors if name in plan.asked}
     values = ", ".join(
-        f"{_shown('l', name, field)} AS {name}_left, {_shown('r', name, field)} AS {name}_right" for name, field in plan.fields.items()
+        f"{_shown('l', name, field)} AS {name}_left, {_shown('r', name, field)} AS {name}_right"
+        for name, field in plan.fields.items()
     )
     paired = "p.result = 'pair'"
-    differs = [f"coalesce({paired} AND {_differs(name, plan.fields[name])}, false) AS {name}_differs" for name in plan.asked]
+    differs = [
+        f"coalesce({paired} AND {_differs(name, plan.fields[name])}, false) AS {name}_differs" for name in plan.asked
+    ]
     differs += [
         f"coalesce({paired} AND f_{name} IS NULL AND l.v_{name} IS NOT NULL AND r.v_{name} IS NOT NULL, false) AS {name}_unit_differs, l.u_{name} AS {name}_unit_left, r.u_{name} AS {name}_unit_right"
         for name in sorted(with_units)
@@ -564,12 +620,28 @@ def _shown(side: str, name: str, field: Compared) -> str:
 def _results(con: duckdb.DuckDBPyConnection, plan: Plan) -> list[int]:
     """Fill the table reconciliation from the one side by side, and count."""
     own, name = f"reconciliation_{plan.name}", literal(plan.name)
-    texts = ", ".join(map(literal, (plan.name, plan.declared.title or plan.name, plan.left.side.label, plan.right.side.label)))
+    texts = ", ".join(
+        map(literal, (plan.name, plan.declared.title or plan.name, plan.left.side.label, plan.right.side.label))
+    )
 
     telling = plan.keys or plan.evidence[:1]  # what a reader knows a record by
-    record = "nullif(concat_ws(', ', " + ", ".join(f"{literal(plan.fields[n].label)} || ' ' || coalesce({n}_left, {n}_right)" for n in telling) + "), '')"
+    record = (
+        "nullif(concat_ws(', ', "
+        + ", ".join(f"{literal(plan.fields[n].label)} || ' ' || coalesce({n}_left, {n}_right)" for n in telling)
+        + "), '')"
+    )
 
-    def insert(key: str, result: str, field: str, label: str, left: str, right: str, source: str, where: str, record: str = "NULL") -> None:
+    def insert(
+        key: str,
+        result: str,
+        field: str,
+        label: str,
+        left: str,
+        right: str,
+        source: str,
+        where: str,
+        record: str = "NULL",
+    ) -> None:
         con.execute(
             f"""INSERT INTO reconciliation
                 SELECT {name} || '|' || {key}, siteid, subjid, visit, {texts}, {result}, left_key, right_key, {record}, {field}, {label},
@@ -592,13 +664,24 @@ def _results(con: duckdb.DuckDBPyConnection, plan: Plan) -> list[int]:
                           FROM (SELECT *, {alike} FROM {own} WHERE {column}) WHERE alike = 1) AS o"""
         insert(key, "'mismatch'", literal(field), literal(label), left, right, source, column, record)
     told = {
-        side: "concat_ws('; ', " + ", ".join(f"{literal(f.label)} || ' ' || {n}_{side}" for n, f in plan.fields.items()) + ")"
+        side: "concat_ws('; ', "
+        + ", ".join(f"{literal(f.label)} || ' ' || {n}_{side}" for n, f in plan.fields.items())
+        + ")"
         for side in ("left", "right")
     }
     insert("left_key", "'matched'", "NULL", "NULL", "NULL", "NULL", own, "result = 'matched'")
     insert("left_key", "'only left'", "NULL", "NULL", told["left"], "NULL", own, "result = 'only left'")
     insert("'right|' || right_key", "'only right'", "NULL", "NULL", "NULL", told["right"], own, "result = 'only right'")
-    insert("'right|' || right_key || '|' || left_key", "'ambiguous'", "NULL", "NULL", told["left"], told["right"], own, "result = 'ambiguous'")
+    insert(
+        "'right|' || right_key || '|' || left_key",
+        "'ambiguous'",
+        "NULL",
+        "NULL",
+        told["left"],
+        told["right"],
+        own,
+        "result = 'ambiguous'",
+    )
     subjects = """(SELECT siteid, named AS subjid, NULL AS visit, NULL AS left_key, NULL AS right_key, NULL AS score, NULL AS matched_on, who, named, raws
                     FROM recon_subjects WHERE held) AS c"""
     insert("'subject|' || who", "'collision'", "'subject'", "'Subject number'", "named", "raws", subjects, "true")
@@ -608,9 +691,24 @@ def _results(con: duckdb.DuckDBPyConnection, plan: Plan) -> list[int]:
                               coalesce(raw, '(blank)') || ' (' || count(*) || CASE WHEN count(*) = 1 THEN ' record)' ELSE ' records)' END AS said
                        FROM recon_{side} AS r WHERE NOT EXISTS (FROM recon_subjects AS s WHERE s.who = r.who) GROUP BY raw) AS u"""
         values = ("said", "NULL") if side == "left" else ("NULL", "said")
-        insert(f"'{side} unknown|' || coalesce(subjid, '')", "'unknown subject'", "'subject'", "'Subject number'", *values, unknown, "true")
+        insert(
+            f"'{side} unknown|' || coalesce(subjid, '')",
+            "'unknown subject'",
+            "'subject'",
+            "'Subject number'",
+            *values,
+            unknown,
+            "true",
+        )
     counted = dict(con.execute(f"SELECT result, count(*) FROM {own} GROUP BY result").fetchall())
     offered = con.execute(f"SELECT count(DISTINCT right_key) FROM {own} WHERE result = 'ambiguous'").fetchone()[0]
-    other = con.execute(f"SELECT count(*) FROM reconciliation WHERE recon = {name} AND result IN ('collision', 'unknown subject')").fetchone()[0]
+    other = con.execute(
+        f"SELECT count(*) FROM reconciliation WHERE recon = {name} AND result IN ('collision', 'unknown subject')"
+    ).fetchone()[0]
     sizes = [con.execute(f"SELECT count(*) FROM recon_{which}").fetchone()[0] for which in ("left", "right")]
-    return [*sizes, *(counted.get(result, 0) for result in ("matched", "mismatch", "only left", "only right")), offered, other]
+    return [
+        *sizes,
+        *(counted.get(result, 0) for result in ("matched", "mismatch", "only left", "only right")),
+        offered,
+        other,
+    ]

@@ -56,11 +56,18 @@ def test_a_report_gives_a_row_per_reaction_with_its_case_and_patient(tmp_path):
         "TERM": "Stroke", "TERM_NATIVE": "Stroke", "LLT_CODE": "10042244", "MEDDRA_VERSION": "26.1", "ONSET": "2024-03-01", "ENDED": "2024-03-05",
         "SERIOUS": "Y", "DEATH": "N", "HOSPITALISATION": "Y", "OUTCOME": "recovered/resolved", "source_row": 1,
     }  # fmt: skip
-    assert (second["TERM"], second["ONSET"], second["EVENT_NUMBER"], second["source_row"]) == ("Fall", "2024-03", "2", 2)
+    assert (second["TERM"], second["ONSET"], second["EVENT_NUMBER"], second["source_row"]) == (
+        "Fall",
+        "2024-03",
+        "2",
+        2,
+    )
 
 
 def test_many_files_and_reports_are_one_dataset_in_the_order_of_the_file_names(tmp_path):
-    found = read(tmp_path, b=batch(report("3", ("Rash", "20240101"))), a=batch(report("1", ("Fall", "20240101")), report("2")))
+    found = read(
+        tmp_path, b=batch(report("3", ("Rash", "20240101"))), a=batch(report("1", ("Fall", "20240101")), report("2"))
+    )
     assert [(r["FILE"], r["MESSAGE"], r["CASE_NUMBER"], r["TERM"], r["source_row"]) for r in found] == [
         ("a.xml", "1", "DE-SPONSOR-1", "Fall", 1), ("a.xml", "2", "DE-SPONSOR-2", None, 2), ("b.xml", "1", "DE-SPONSOR-3", "Rash", 3),
     ]  # fmt: skip
@@ -76,7 +83,10 @@ OUTSIDE = '<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/hostname">]>'
         (LAUGHS + batch(report("&c;")).split("?>")[1], "document type declaration"),
         (OUTSIDE + batch(report("&a;")).split("?>")[1], "document type declaration"),
         (batch(report("1"))[:-200], "line 5: .*not well-formed XML"),
-        ("<ichicsr lang='en'><safetyreport/></ichicsr>", "its root element is ichicsr; an E2B.R3. file begins with MCCI_IN200100UV01"),
+        (
+            "<ichicsr lang='en'><safetyreport/></ichicsr>",
+            "its root element is ichicsr; an E2B.R3. file begins with MCCI_IN200100UV01",
+        ),
         ("<MCCI_IN200100UV01/>", "of the namespace urn:hl7-org:v3"),
         (batch("<PORR_IN049016UV/>"), "message 1 holds no report"),
         ("case;term\n1;Fall\n", "must be XML|must be an XML|its content is plain text"),

@@ -133,15 +133,18 @@ STROKE = "101,01,1,Stroke,2024-01-10,2024-01-20,Y,Y,RECOVERED/RESOLVED"
     ],
 )  # fmt: skip
 def test_serious_events_agree_differ_or_stand_on_one_side(data, ae, safety, expected):
-    toml = TOML + "[reconciliations.sae.fields]\n" + "".join(
-        f'{name}.must = "nothing"\n' for name in ("causality", "action_taken", "severity")
+    toml = (
+        TOML
+        + "[reconciliations.sae.fields]\n"
+        + "".join(f'{name}.must = "nothing"\n' for name in ("causality", "action_taken", "severity"))
     )
     with_cases = safety or ["C9,1,1,101,Rash,2024-01-10,,N,N,,nullified"]
     if expected == "unknown":
         rows = reconciled(trial(data, ae, with_cases, toml))
-        assert said(rows, "result", "right_value") == [("unknown subject", "102 (1 record)"), ("only left", None)] or said(
-            rows, "result", "right_value"
-        ) == [("only left", None), ("unknown subject", "102 (1 record)")]
+        assert said(rows, "result", "right_value") == [
+            ("unknown subject", "102 (1 record)"),
+            ("only left", None),
+        ] or said(rows, "result", "right_value") == [("only left", None), ("unknown subject", "102 (1 record)")]
         return
     rows = reconciled(trial(data, ae, with_cases, toml))
     assert said(rows, "result", "field", "left_value", "right_value") == expected
@@ -150,14 +153,20 @@ def test_serious_events_agree_differ_or_stand_on_one_side(data, ae, safety, expe
 def test_two_events_that_fit_one_case_are_offered_and_neither_is_taken(data):
     ae = ["101,01,1,Fall,2024-01-10,,Y,Y,", "101,01,2,Fall,2024-01-11,,Y,Y,"]
     rows = reconciled(trial(data, ae, ["C1,1,1,101,Fall,2024-01,,Y,Y,,"]))
-    assert said(rows, "result", "left_key", "right_key") == [("ambiguous", "AE|1", "CASE|C1|1"), ("ambiguous", "AE|2", "CASE|C1|1")]
+    assert said(rows, "result", "left_key", "right_key") == [
+        ("ambiguous", "AE|1", "CASE|C1|1"),
+        ("ambiguous", "AE|2", "CASE|C1|1"),
+    ]
     assert "event" in rows[0]["matched_on"] and "onset 0.80" in rows[0]["matched_on"]
 
 
 def test_two_events_and_two_cases_of_one_term_are_paired_by_their_dates(data):
     ae = ["101,01,1,Fall,2024-01-10,,Y,Y,", "101,01,2,Fall,2024-02-20,,Y,Y,"]
     rows = reconciled(trial(data, ae, ["C1,1,1,101,Fall,2024-02-20,,Y,Y,,", "C2,1,1,101,Fall,2024-01-10,,Y,Y,,"]))
-    assert said(rows, "result", "left_key", "right_key") == [("matched", "AE|1", "CASE|C2|1"), ("matched", "AE|2", "CASE|C1|1")]
+    assert said(rows, "result", "left_key", "right_key") == [
+        ("matched", "AE|1", "CASE|C2|1"),
+        ("matched", "AE|2", "CASE|C1|1"),
+    ]
 
 
 def test_another_word_for_the_same_day_is_offered_not_paired(data):
@@ -181,7 +190,10 @@ def test_subject_numbers_meet_without_zeros_and_prefix_and_a_collision_is_a_find
     ae = [STROKE, "0101,01,2,Rash,2024-01-01,,N,N,", "102,01,3,Fall,2024-01-01,,Y,Y,"]
     trial(data, ae, [*safety, "C2,1,1,102,Fall,2024-01-01,,Y,Y,,"], toml, "2024-03-11")
     rows = reconciled(studies.load("trial"))
-    assert said(rows, "result", "left_value", "right_value") == [("matched", None, None), ("collision", "0101, 101", "TR-0101")]
+    assert said(rows, "result", "left_value", "right_value") == [
+        ("matched", None, None),
+        ("collision", "0101, 101", "TR-0101"),
+    ]
 
 
 def test_an_empty_listing_leaves_every_serious_event_without_a_case(data):
@@ -274,8 +286,12 @@ FROM   safety.LBX
 def laboratory(data: Path, lb: list[str], lbx: list[str], use: str) -> list[dict]:
     folder = data / "trial"
     (folder / "incoming" / "2024-03-04").mkdir(parents=True)
-    (folder / "incoming" / "2024-03-04" / "lb.csv").write_text("\n".join(["id,subject,visit,test,res,unit,day,clock", *lb, ""]), encoding="utf-8")
-    (folder / "incoming" / "2024-03-04" / "lbx.csv").write_text("\n".join(["id,acc,subject,visit,test,res,unit,day,clock", *lbx, ""]), encoding="utf-8")
+    (folder / "incoming" / "2024-03-04" / "lb.csv").write_text(
+        "\n".join(["id,subject,visit,test,res,unit,day,clock", *lb, ""]), encoding="utf-8"
+    )
+    (folder / "incoming" / "2024-03-04" / "lbx.csv").write_text(
+        "\n".join(["id,acc,subject,visit,test,res,unit,day,clock", *lbx, ""]), encoding="utf-8"
+    )
     (folder / "tables").mkdir()
     (folder / "tables" / "lb.sql").write_text(LB_SQL, encoding="utf-8")
     (folder / "tables" / "lbx.sql").write_text(LBX_SQL, encoding="utf-8")
@@ -304,7 +320,9 @@ def test_results_are_compared_in_one_unit_or_their_units_differ(data, edc, vendo
 
 
 def test_creatinine_in_mg_per_dl_is_converted_by_the_declared_factor(data):
-    rows = laboratory(data, ["1,101,W4,CREAT,88,µmol/L,2024-01-10,"], ["1,A1,101,W4,CREAT,1.0,mg/dL,2024-01-10,"], "lab_results")
+    rows = laboratory(
+        data, ["1,101,W4,CREAT,88,µmol/L,2024-01-10,"], ["1,A1,101,W4,CREAT,1.0,mg/dL,2024-01-10,"], "lab_results"
+    )
     assert said(rows, "result") == [("matched",)]  # 1.0 mg/dL is 88.42 µmol/L: half a percent from 88
 
 
@@ -342,7 +360,9 @@ def followed(study: studies.Study, week: str) -> dict[str, tuple]:
     checks.run(work)
     findings.follow(work)
     reconcile.settle(work)
-    found = work.con.execute("SELECT record_key, status, review_status, review_outdated, finding_id, evidence FROM findings WHERE domain = 'recon' AND check_id <> 'RC007'").fetchall()
+    found = work.con.execute(
+        "SELECT record_key, status, review_status, review_outdated, finding_id, evidence FROM findings WHERE domain = 'recon' AND check_id <> 'RC007'"
+    ).fetchall()
     states = dict(work.con.execute("SELECT record_key, status FROM reconciliation").fetchall())
     mart.publish(work)
     return {row[0]: (*row[1:], states.get(row[0])) for row in found}
@@ -355,7 +375,10 @@ def test_an_accepted_discrepancy_stays_accepted_until_a_value_changes(data):
     ((key, (status, _, _, finding, evidence, state)),) = first.items()
     assert (key, status, state) == ("sae|AE|1|onset", "new", "Open")
     assert json.loads(evidence)["right_value"] == "2024-01-12"
-    acts = [Act("review", finding, "status", "", "Accepted discrepancy"), Act("review", finding, "evidence", "", evidence)]
+    acts = [
+        Act("review", finding, "status", "", "Accepted discrepancy"),
+        Act("review", finding, "evidence", "", evidence),
+    ]
     journal.append(study, "ada", "data manager", acts)
     other = [STROKE, "101,01,2,Rash,2024-02-01,,N,N,"]
     trial(data, other, [case.format("2024-01-12"), "C2,1,1,102,Rash,,,Y,N,,"], week="2024-03-11")
@@ -401,7 +424,14 @@ def test_the_feeds_of_third_parties_are_recognised_by_their_columns(data, tmp_pa
     for name, text in files.items():
         (extract / f"{name}.csv").write_text(text, encoding="utf-8")
     scaffold.new("trial", extract, "2024-03-04")
-    assert {p.stem for p in (data / "trial" / "tables").glob("*.sql")} == {"ae", "safety", "lbx", "irt", "epro", "samples"}
+    assert {p.stem for p in (data / "trial" / "tables").glob("*.sql")} == {
+        "ae",
+        "safety",
+        "lbx",
+        "irt",
+        "epro",
+        "samples",
+    }
     snapshot.ingest(studies.load("trial"), "2024-03-04")
     with mart.scratch("trial") as work:
         tables.build(work)
@@ -416,8 +446,12 @@ def test_the_daily_actigraphy_loads_as_the_table_device(data, realdata):
     snapshot.ingest(studies.load("wear"), "2025-02-01")
     with mart.scratch("wear") as work:
         tables.build(work)
-        rows, dated, worn = work.con.execute("SELECT count(*), count(day_on), count(minutes_worn) FROM device").fetchone()
-        first = work.con.execute("SELECT subjid, siteid, day_on, minutes_worn FROM device WHERE source_row = 2").fetchone()
+        rows, dated, worn = work.con.execute(
+            "SELECT count(*), count(day_on), count(minutes_worn) FROM device"
+        ).fetchone()
+        first = work.con.execute(
+            "SELECT subjid, siteid, day_on, minutes_worn FROM device WHERE source_row = 2"
+        ).fetchone()
     assert rows == dated == worn and rows > 3000
     assert first == ("10431021", "1043", "2024-01-26", 217.0)
 

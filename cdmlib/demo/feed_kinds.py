@@ -35,7 +35,11 @@ def sae_onset_differs(found: Rows, rng: Rng) -> Rows | None:
 
 
 def sae_outcome_differs(found: Rows, rng: Rng) -> Rows | None:
-    return _all(found, event_outcome="Not recovered") if found[-1]["event_outcome"] in ("Recovered", "Recovering") else None
+    return (
+        _all(found, event_outcome="Not recovered")
+        if found[-1]["event_outcome"] in ("Recovered", "Recovering")
+        else None
+    )
 
 
 def sae_criterion_differs(found: Rows, rng: Rng) -> Rows | None:
@@ -62,12 +66,19 @@ def sae_missing_in_edc(found: Rows, rng: Rng) -> Rows | None:
     """A second case of the subject, of months before."""
     number = found[-1]["case_number"].replace("TVC-", "TVC-9")
     onset = _moved(found[-1]["onset_date"], -between(rng, 60, 90))
-    return [*found, found[0] | {"case_number": number, "event_verbatim": "Hip fracture", "onset_date": onset, "end_date": ""}]
+    return [
+        *found,
+        found[0] | {"case_number": number, "event_verbatim": "Hip fracture", "onset_date": onset, "end_date": ""},
+    ]
 
 
 def sae_serious_for_one_side(found: Rows, rng: Rng) -> Rows | None:
     """The safety department has downgraded the event."""
-    return _all(found, serious="No", hospitalisation="No") if found[-1]["hospitalisation"] == "Yes" and found[-1]["event_outcome"] != "Fatal" else None
+    return (
+        _all(found, serious="No", hospitalisation="No")
+        if found[-1]["hospitalisation"] == "Yes" and found[-1]["event_outcome"] != "Fatal"
+        else None
+    )
 
 
 def sae_subject_not_known(found: Rows, rng: Rng) -> Rows | None:
@@ -83,7 +94,12 @@ def lab_sample_not_received(found: Rows, rng: Rng) -> Rows | None:
 
 def lab_sample_not_entered(found: Rows, rng: Rng) -> Rows | None:
     moved = _moved(found[0]["collection_date"], 10)
-    extra = {"accession_number": "U" + found[0]["accession_number"][1:], "visit": "UNS", "collection_date": moved, "received_date": _moved(moved, 1)}
+    extra = {
+        "accession_number": "U" + found[0]["accession_number"][1:],
+        "visit": "UNS",
+        "collection_date": moved,
+        "received_date": _moved(moved, 1),
+    }
     return [*found, *_all(found, **extra)]
 
 
@@ -120,7 +136,11 @@ def lab_result_twice(found: Rows, rng: Rng) -> Rows | None:
 
 def lab_accession_twice(found: Rows, rng: Rng) -> Rows | None:
     """One of the tests bears the date of another sample."""
-    moved = [row | {"collection_date": _moved(row["collection_date"], 20), "received_date": _moved(row["received_date"], 20)} for row in found if row["test_code"] == "ALT"]
+    moved = [
+        row | {"collection_date": _moved(row["collection_date"], 20), "received_date": _moved(row["received_date"], 20)}
+        for row in found
+        if row["test_code"] == "ALT"
+    ]
     return [row for row in found if row["test_code"] != "ALT"] + moved if moved and len(found) > 1 else None
 
 
@@ -146,12 +166,23 @@ def irt_missing(found: Rows, rng: Rng) -> Rows | None:
 def irt_subject_not_known(found: Rows, rng: Rng) -> Rows | None:
     """A line too many, for a number that nobody has."""
     site = found[0]["subject"].split("-")[0]
-    return [*found, found[0] | {"subject": f"{site}-{between(rng, 900, 999)}", "randomisation_number": "T" + found[0]["randomisation_number"]}]
+    return [
+        *found,
+        found[0]
+        | {
+            "subject": f"{site}-{between(rng, 900, 999)}",
+            "randomisation_number": "T" + found[0]["randomisation_number"],
+        },
+    ]
 
 
 def irt_two_spellings(found: Rows, rng: Rng) -> Rows | None:
     site, _, number = found[0]["subject"].partition("-")
-    return [*found, found[0] | {"subject": f"{site}-{int(number):03d}", "randomisation_number": "T" + found[0]["randomisation_number"]}]
+    return [
+        *found,
+        found[0]
+        | {"subject": f"{site}-{int(number):03d}", "randomisation_number": "T" + found[0]["randomisation_number"]},
+    ]
 
 
 # ── questionnaires, device, samples ─────────────────────────────────────────────────────────────────────────────
@@ -167,11 +198,25 @@ def epro_late(found: Rows, rng: Rng) -> Rows | None:
 
 
 def epro_without_visit(found: Rows, rng: Rng) -> Rows | None:
-    return [*found, *(row | {"visit": "WEEK 16", "started_at": _moved(row["started_at"], 8), "completed_at": _moved(row["completed_at"], 8)} for row in found)]
+    return [
+        *found,
+        *(
+            row
+            | {
+                "visit": "WEEK 16",
+                "started_at": _moved(row["started_at"], 8),
+                "completed_at": _moved(row["completed_at"], 8),
+            }
+            for row in found
+        ),
+    ]
 
 
 def device_hardly_worn(found: Rows, rng: Rng) -> Rows | None:
-    return [row | ({"wear_minutes": str(between(rng, 20, 300))} if at > 1 else {"wear_minutes": "800"}) for at, row in enumerate(found)]
+    return [
+        row | ({"wear_minutes": str(between(rng, 20, 300))} if at > 1 else {"wear_minutes": "800"})
+        for at, row in enumerate(found)
+    ]
 
 
 def device_missing(found: Rows, rng: Rng) -> Rows | None:

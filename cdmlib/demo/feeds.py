@@ -38,7 +38,11 @@ FORMS = {  # of the EDC, that a feed is held against: no subject has an error th
 KEY = ("error_id", "kind", "feed", "subjid", "visit", "expected", "also_expected", "first_week", "last_week", "reason")
 PAIRS = ("recon", "left_key", "right_key")
 CENTRAL = ("HGB", "K", "SODIUM", "CREAT", "ALT")  # tests of the central laboratory
-OUTCOMES = {"RECOVERED/RESOLVED WITH SEQUELAE": "Recovered with sequelae", "FATAL": "Fatal", "RECOVERED/RESOLVED": "Recovered"}
+OUTCOMES = {
+    "RECOVERED/RESOLVED WITH SEQUELAE": "Recovered with sequelae",
+    "FATAL": "Fatal",
+    "RECOVERED/RESOLVED": "Recovered",
+}
 OUTCOMES |= {"RECOVERING/RESOLVING": "Recovering", "NOT RECOVERED/NOT RESOLVED": "Not recovered"}
 
 
@@ -66,18 +70,26 @@ class Disagreement:
     last: int | None
 
 
-def write(folder: Path, seed: int, subjects: dict[str, Subject], records: list[Record], planted: list[Planted], true: int) -> None:
+def write(
+    folder: Path, seed: int, subjects: dict[str, Subject], records: list[Record], planted: list[Planted], true: int
+) -> None:
     """Write the six feeds of every week into incoming/, and beside study.toml the answer key of their disagreements and of the true pairs.
 
     true: how many of the records are; those after them were planted as one too many.
     """
     weeks = [_units(seed, subjects, records[:true], moment) for moment in MOMENTS]
-    touched = {(record.form, record.subject) for record in records if record.overlays} | {(error.kind["form"], records[error.index].subject) for error in planted}
-    wrong = _plant(seed, weeks, {feed: {subject for form, subject in touched if form in forms} for feed, forms in FORMS.items()})
+    touched = {(record.form, record.subject) for record in records if record.overlays} | {
+        (error.kind["form"], records[error.index].subject) for error in planted
+    }
+    wrong = _plant(
+        seed, weeks, {feed: {subject for form, subject in touched if form in forms} for feed, forms in FORMS.items()}
+    )
     for cutoff, units, number in zip(CUT_OFFS, weeks, range(1, 5), strict=True):
         sent: dict[str, list[Row]] = {feed: [] for feed in FILES}
         for unit in units.values():
-            sent[unit.feed] += _as_sent(seed, unit, [w for w in wrong if w.unit == unit.id and w.first <= number <= (w.last or 4)])
+            sent[unit.feed] += _as_sent(
+                seed, unit, [w for w in wrong if w.unit == unit.id and w.first <= number <= (w.last or 4)]
+            )
         for feed, name in FILES.items():
             columns = list(sent[feed][0])
             _write(folder / "incoming" / cutoff / name, columns, [[row[c] for c in columns] for row in sent[feed]])
@@ -104,7 +116,18 @@ def _elsewhere(records: list[Record], planted: list[Planted]) -> list[list[str]]
             first = next(day for day, at in zip(CUT_OFFS, MOMENTS, strict=True) if at >= overlay.start)
             last = [day for day, at in zip(CUT_OFFS, MOMENTS, strict=True) if overlay.end and at < overlay.end]
             place = (record.form.lower(), record.subject)
-            found[place] = ["", "edc_error", record.form.lower(), record.subject, "", "", "", first, last[-1] if overlay.end else "", "Wrong in the EDC"]
+            found[place] = [
+                "",
+                "edc_error",
+                record.form.lower(),
+                record.subject,
+                "",
+                "",
+                "",
+                first,
+                last[-1] if overlay.end else "",
+                "Wrong in the EDC",
+            ]
     return [found[place] for place in sorted(found)]
 
 
@@ -159,7 +182,10 @@ def _pairs(units: object, records: list[Record], ids: list[str]) -> list[tuple[s
         if unit.feed == "safety":
             found.append(("sae", f"AE|{ids[unit.left[0]]}", f"CASE|{unit.id}|1"))
         elif unit.feed == "lab":
-            found += [("lab_results", f"LB|{ids[i]}", f"LBX|{row['accession_number']}|{row['test_code']}|1") for i, row in zip(unit.left, unit.rows, strict=True)]
+            found += [
+                ("lab_results", f"LB|{ids[i]}", f"LBX|{row['accession_number']}|{row['test_code']}|1")
+                for i, row in zip(unit.left, unit.rows, strict=True)
+            ]
         elif unit.feed == "samples":
             found.append(("samples", f"PC|{ids[unit.left[0]]}", f"SAMPLE|{unit.id}"))
     return found
@@ -217,7 +243,9 @@ def _case(index: int, record: Record, subject: Subject, moment: datetime) -> Uni
     return Unit("safety", number, record.subject, "", tuple(lines), (index,))
 
 
-def _report(place: tuple[str, str, str], found: list[int], records: list[Record], subjects: dict[str, Subject], moment: datetime) -> Unit:
+def _report(
+    place: tuple[str, str, str], found: list[int], records: list[Record], subjects: dict[str, Subject], moment: datetime
+) -> Unit:
     """The results of one sample in the units of the laboratory, which writes subject numbers without a dash."""
     subject, folder, day = place
     person, accession = subjects[subject], f"C{crc32('|'.join(place).encode()) % 10_000_000:07d}"

@@ -57,7 +57,11 @@ def read(path: Path, file: str, options: Options) -> list[Dataset]:
     Dates come as ISO 8601 text, as partial as they are. A criterion that the sender gives as not known is empty. Raises
     CdmError when the file is cut, not well-formed, not E2B(R3), or has a document type declaration.
     """
-    rows = [row for number, message in enumerate(_messages(path, file), start=1) for row in _reactions(message, file, number)]
+    rows = [
+        row
+        for number, message in enumerate(_messages(path, file), start=1)
+        for row in _reactions(message, file, number)
+    ]
     dataset = Dataset("REACTIONS", file, COLUMNS, iter(()))
     dataset.batches = _batches(dataset, rows, options)
     return [dataset]
@@ -156,11 +160,19 @@ def _patient(event: etree._Element) -> Row:
 
 def _reaction(reaction: etree._Element, place: int) -> Row:
     value, when = reaction.find(f"{HL7}value"), reaction.find(f"{HL7}effectiveTime")
-    times = when if when is None or when.find(f"{HL7}low") is not None or when.find(f"{HL7}high") is not None else when.find(f"{HL7}comp")
+    times = (
+        when
+        if when is None or when.find(f"{HL7}low") is not None or when.find(f"{HL7}high") is not None
+        else when.find(f"{HL7}comp")
+    )
     inner = {_code(o)[0]: o for o in reaction.iter(f"{HL7}observation") if o is not reaction}
     native = _text(value.find(f"{HL7}originalText")) if value is not None else None
     translated = _text(inner["30"].find(f"{HL7}value")) if "30" in inner else None
-    criteria = {column: {"true": "Y", "false": "N"}.get(_value(inner[code]) or "") for code, column in SERIOUS.items() if code in inner}
+    criteria = {
+        column: {"true": "Y", "false": "N"}.get(_value(inner[code]) or "")
+        for code, column in SERIOUS.items()
+        if code in inner
+    }
     country = reaction.find(f".//{HL7}locatedPlace/{HL7}code")
     given = [answer for answer in criteria.values() if answer]
     return {
@@ -187,7 +199,9 @@ def _causality(event: etree._Element) -> dict[str, Row]:
             continue
         source = (_text(assessment.find(f".//{HL7}author//{HL7}originalText")) or "").lower()
         ours = any(word in source for word in ("company", "sponsor", "manufacturer", "mah"))
-        found.setdefault(target.get("root", ""), {}).setdefault("COMPANY_CAUSALITY" if ours else "CAUSALITY", _value(assessment))
+        found.setdefault(target.get("root", ""), {}).setdefault(
+            "COMPANY_CAUSALITY" if ours else "CAUSALITY", _value(assessment)
+        )
     return found
 
 
@@ -238,7 +252,9 @@ def _iso(element: etree._Element | None) -> str | None:
         return given
     parts = [digits[:4], *(digits[at : at + 2] for at in range(4, len(digits), 2))]
     day = "-".join(parts[:3])
-    return day + ("T" + ":".join(parts[3:]) if len(parts) > 4 else "") + (given[len(digits) :] if len(parts) > 4 else "")
+    return (
+        day + ("T" + ":".join(parts[3:]) if len(parts) > 4 else "") + (given[len(digits) :] if len(parts) > 4 else "")
+    )
 
 
 def _batches(dataset: Dataset, rows: list[Row], options: Options) -> Iterator[pa.RecordBatch]:
