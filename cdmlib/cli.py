@@ -591,10 +591,11 @@ def export(study: str, file: Path) -> None:
 @click.option("--only", multiple=True, metavar="ID", help="Run this check only; may be given more than once.")
 def check(study: str, cutoff: str, only: tuple[str, ...]) -> None:
     """Run the checks on the newest snapshot and print how each ended, publishing nothing."""
-    from cdmlib import checks, tables
+    from cdmlib import checks, reconcile, tables
 
     with _scratch(study, cutoff) as work:
         tables.build(work)
+        reconcile.build(work)
         ran = checks.run(work, only)
         table = _table("check", "outcome", "findings", "title", "reason")
         for row in ran.itertuples():
@@ -613,6 +614,36 @@ def check(study: str, cutoff: str, only: tuple[str, ...]) -> None:
                 out.print(f"  {site or '-'} {subject or '-'} {visit or '-'}: {message}", markup=False)
     if (ran.outcome == "error").any():
         raise CdmError("At least one check ended in an error.")
+
+
+@main.command("reconcile")
+@click.argument("study")
+@click.option("--cutoff", default="", help="Use the newest snapshot up to this date; the newest of all when not given.")
+@click.option("--only", multiple=True, metavar="NAME", help="This reconciliation only, with what it finds; may be given more than once.")
+def reconcile_(study: str, cutoff: str, only: tuple[str, ...]) -> None:
+    """Hold STUDY's sources against each other on the newest snapshot and print how each reconciliation ended, publishing nothing."""
+    from cdmlib import reconcile, tables
+
+    with _scratch(study, cutoff) as work:
+        there = reconcile.declared(work.study)
+        if unknown := [name for name in only if name not in there]:
+            raise CdmError(f"{study} declares no reconciliation {', '.join(unknown)}; there are {', '.join(there) or 'none'}.")
+        if not there:
+            raise CdmError(
+                f"{study} declares no reconciliation. Write [reconciliations.<name>] into study.toml; ready-made are {', '.join(reconcile.ready_made())}."
+            )
+        tables.build(work)
+        done = reconcile.build(work)
+        table = _table("reconciliation", "outcome", "left", "right", "agree", "differ", "only left", "only right", "ambiguous", "not known", "reason")
+        for row in done.itertuples():
+            if not only or row.recon in only:
+                table.add_row(row.recon, *map(str, row[3:]))
+        out.print(table)
+        if only:
+            found = reconcile.to_settle(work.con, rows=10_000)
+            for row in found[found.recon.isin(only)].itertuples():
+                values = f"{row.left_value or '-'} | {row.right_value or '-'}"
+                out.print(f"  {row.result:<15} {row.siteid or '-'} {row.subjid or '-'} {row.visit or '-'}: {', '.join(filter(None, (row.record, row.what))) or 'record'}: {values}", markup=False)
 
 
 @main.command()
@@ -723,7 +754,8 @@ def _score() -> None:
     opened = studies.load("demo")
     con = mart.open_published(opened)
     as_of = con.execute("SELECT as_of FROM runs").fetchone()[0]
-    found = con.execute("SELECT check_id, record_key FROM findings WHERE gone_on IS NULL").fetchall()
+    ours = f"gone_on IS NULL AND domain NOT IN {demonstration.THIRD_PARTY}"
+    found = con.execute(f"SELECT check_id, record_key FROM findings WHERE {ours}").fetchall()
     score = demonstration.score(found, demonstration.read_answer_key(opened.folder), as_of)
     table = _table("kind of planted error", "check", "planted", "found", "recall")
     for row in score.kinds:
@@ -736,6 +768,12 @@ def _score() -> None:
         )
     out.print(table)
     out.print(score.said, markup=False)
+    between = demonstration.reconciled(con, opened.folder, as_of)
+    table = _table("planted disagreement", "check", "planted", "found", "recall")
+    for row in between.kinds:
+        table.add_row(row.kind, row.check_id, str(row.planted), str(row.found), f"{row.recall:.2f}")
+    out.print(table)
+    out.print(between.said, markup=False)
 
 
 def _scratch(study: str, cutoff: str):
@@ -787,6 +825,14 @@ def _table(*columns: str) -> Table:
             "planted",
             "found",
             "recall",
+            "left",
+            "right",
+            "agree",
+            "differ",
+            "only left",
+            "only right",
+            "ambiguous",
+            "not known",
         )
         table.add_column(
             column,

@@ -15,12 +15,16 @@ SQL = Path(__file__).parent / "sql"
 SQL_TYPES = {"text": "VARCHAR", "date": "VARCHAR", "number": "DOUBLE", "integer": "BIGINT"}
 ROLES = ("key", "required", "expected", "optional")
 DERIVED = ("subjects", "visits", "queries", "pages", "visit_status")  # made from the other tables by the library's own table files
-OPERATIONAL = ("edc_queries", "edc_pages", "edc_visits", "edc_issues")  # about the data, not of them: mapped like a domain, with nothing clinical in them
+THIRD_PARTY = ("safety", "lbx", "samples", "irt", "epro", "device")  # what others say of the same subjects, to be reconciled with the EDC
+LISTINGS = ("edc_queries", "edc_pages", "edc_visits", "edc_issues")  # what the EDC says about the data
+OPERATIONAL = (*LISTINGS, *THIRD_PARTY)  # mapped like a domain, but subjects, visits and items are not made from them
 SUPPORT = (
     "items",
     "fields",
     "visit_plan",
-)  # one row per collected value, per column of the study's tables, per planned visit
+    "reconciliation",
+    "reconciliation_runs",
+)  # one row per collected value, per column of the study's tables, per planned visit, per result of a reconciliation, per reconciliation
 REFERENCE = tuple(path.stem for path in sorted((SQL / "reference").glob("*.csv")))  # units and limits that checks read
 
 
@@ -74,7 +78,7 @@ def tables() -> dict[str, tuple[Column, ...]]:
     """Every standard table with its columns, the common ones first; a table may describe a common one in its own way."""
     common = read_columns(SQL / "standard" / "common.csv")
     own = {path.stem: read_columns(path) for path in sorted((SQL / "standard").glob("*.csv")) if path.stem != "common"}
-    alone = ("fields", "visit_plan", *REFERENCE)
+    alone = ("fields", "visit_plan", "reconciliation", "reconciliation_runs", *REFERENCE)
     return {name: columns if name in alone else _with_common(common, columns) for name, columns in own.items()}
 
 

@@ -12,7 +12,7 @@ import tempfile
 import textwrap
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from itertools import chain, count, islice, zip_longest
@@ -34,7 +34,7 @@ HEAD, SAMPLE = 3, 200  # rows above the data; rows of data that decide the colum
 CONTENTS, LONG_TEXT = "Contents", "Long text"
 KEYS = ("siteid", "subjid", "visit", "form", "formrow")
 REVIEW = {"review_status": 18, "review_comment": 42, "owner": 14, "review_expires": 13}  # the columns a reviewer fills in, and their widths
-STATUSES = ("Open", "Query raised", "Confirmed correct", "Not an issue", "Resolved", "Waived")
+STATUSES = ("Open", "Query raised", "Confirmed correct", "Accepted discrepancy", "Not an issue", "Resolved", "Waived")
 ACTIONS = {"query": "Query to site", "review": "Review", "internal": "Internal"}
 SEVERITIES = ("critical", "major", "minor")
 OUTCOMES = {"findings": "Findings", "error": "ERROR", "not run": "NOT RUN", "clean": "Clean"}
@@ -52,6 +52,7 @@ STYLES = {
     "review": {**CELL, "bg_color": "#EDF6EE", "locked": False},
     "new": {**CELL, "bold": True, "font_color": "#1E6B32", "bg_color": "#CFEBD4"},
     "changed": {**CELL, "bg_color": "#FFE98A"},
+    "differs": {**CELL, "bold": True, "font_color": "#9A3412", "bg_color": "#FFD9B8"},
     "gone": {**CELL, "font_color": "#8A94A3", "bg_color": "#EEF0F3"},
     "id": {**CELL, "text_wrap": False, "font_size": 7, "font_color": "#8A94A3"},
     "header cell": {**CELL, "bold": True, "bg_color": "#DDE6F0"},
@@ -117,6 +118,7 @@ class ListingSheet:
     columns: tuple[str, ...]
     n: int
     rows: Iterable[tuple]
+    labels: dict[str, str] = field(default_factory=dict)  # of columns that are only this listing's
 
 
 @dataclass(frozen=True)
@@ -275,7 +277,7 @@ def _layout(item: CheckSheet | ListingSheet, sample: list[tuple]) -> list[_Colum
     places += [(name, item.columns.index(name) if name in item.columns else None) for name in own]
     layout = []
     for name, at in places:
-        text = LABELS.get(name) or label(item.domain if own else "", name)
+        text = getattr(item, "labels", {}).get(name) or LABELS.get(name) or label(item.domain if own else "", name)
         if text == name:  # no label: the name in words
             text = name.replace("_", " ").capitalize()
         if name == "message" and own and item.action != "query":

@@ -10,7 +10,7 @@ import openpyxl
 import pytest
 from click.testing import CliRunner
 
-from cdmlib import checks, cleaning, demo, findings, journal, mart, review, snapshot, tables
+from cdmlib import checks, cleaning, demo, findings, journal, mart, reconcile, review, snapshot, tables
 from cdmlib import study as studies
 from cdmlib.cli import main
 from cdmlib.errors import CdmError
@@ -24,6 +24,7 @@ def run(cutoff):
     snapshot.ingest(study, cutoff)
     work = mart.begin("demo", cutoff)
     tables.build(work)
+    reconcile.build(work)
     checks.run(work)
     findings.follow(work)
     path = cleaning.write(work)
