@@ -19,6 +19,7 @@ KEYS = {  # kind: (keys that must be there, keys that may be there)
     "listing": (("title",), ("params", "optional")),
     "table": (("title",), ("from", "optional")),
     "measure": (("title",), ("params", "optional")),
+    "suggestions": (("title",), ("params",)),
 }
 
 

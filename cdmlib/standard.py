@@ -16,6 +16,7 @@ SQL_TYPES = {"text": "VARCHAR", "date": "VARCHAR", "number": "DOUBLE", "integer"
 ROLES = ("key", "required", "expected", "optional")
 DERIVED = ("subjects", "visits", "queries")  # made from the other tables by the library's own table files
 OPERATIONAL = ("edc_queries",)  # about the data, not of them: mapped like a domain, with nothing clinical in them
+LATER = ("coding",)  # made from the tables by a module of its own, before the checks run
 SUPPORT = (
     "items",
     "fields",
@@ -86,7 +87,7 @@ def _with_common(common: tuple[Column, ...], own: tuple[Column, ...]) -> tuple[C
 @cache
 def domains() -> tuple[str, ...]:
     """The clinical tables, in alphabetical order: what subjects, visits and items are made from."""
-    return tuple(name for name in tables() if name not in DERIVED + OPERATIONAL + SUPPORT)
+    return tuple(name for name in tables() if name not in DERIVED + OPERATIONAL + LATER + SUPPORT)
 
 
 @cache
