@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from cdmlib import checks, sqlfile, standard, tables, workbook
+from cdmlib import checks, coding, sqlfile, standard, tables, workbook
 from cdmlib.mart import Work, note
 from cdmlib.sqlfile import SqlFile
 
@@ -29,7 +29,7 @@ _ORDER = "coalesce(list_position(['New', 'Reappeared', 'Changed', 'Review outdat
 
 
 def write(work: Work) -> Path:
-    """Write the run's cleaning workbook into the run's folder and return its path."""
+    """Write the run's cleaning workbook into the run's folder and return its path; beside it the coding workbook, where terms are coded."""
     path = work.folder / f"cleaning_{work.study.id}_{work.as_of}.xlsx"
     by_id = {check.id: check for check in checks.library(work.study)}
     runs = work.con.execute("SELECT check_id, outcome, n_findings, reason FROM check_runs ORDER BY check_id").fetchall()
@@ -39,7 +39,7 @@ def write(work: Work) -> Path:
     listings = tuple(
         _listing_sheet(work, listing) for listing in sqlfile.read_folder(standard.SQL / "listings", "listing")
     )
-    book = workbook.Workbook(
+    cleaning = workbook.Workbook(
         work.study.id,
         work.study.study.title,
         work.as_of,
@@ -50,8 +50,10 @@ def write(work: Work) -> Path:
         sheets,
         listings,
     )
-    workbook.write(path, book)
+    workbook.write(path, cleaning)
     note(work.study, work.run, workbook=path.name)
+    if book := coding.write(work):
+        note(work.study, work.run, coding_workbook=book.name)
     return path
 
 

@@ -30,7 +30,7 @@ def follow(work: Work) -> pd.DataFrame:
     not run this week stays as it was and is flagged `Not checked`. Returns one row per status: critical, major, minor, total.
     """
     con = work.con
-    previous = _previous(work.study, work.as_of)
+    previous = previous_mart(work.study, work.as_of)
     for part in ADDED.split(", "):
         con.execute(f"ALTER TABLE findings ADD COLUMN {part}")
     con.execute("UPDATE findings SET status = 'new', first_seen = $1, last_seen = $1", [work.as_of])
@@ -52,7 +52,7 @@ def follow(work: Work) -> pd.DataFrame:
     return con.execute(f"SELECT status, {counts}, count(*) AS total FROM findings GROUP BY status ORDER BY status").df()
 
 
-def _previous(study: Study, as_of: str) -> Path | None:
+def previous_mart(study: Study, as_of: str) -> Path | None:
     """The mart of the last complete run with an earlier cut-off; running a week again compares with the same week before."""
     complete = []
     for path in sorted((study.folder / "runs").glob("*/manifest.json")):

@@ -15,6 +15,7 @@ import pandas as pd
 from cdmlib import mart, snapshot
 from cdmlib import study as studies
 from cdmlib.errors import CdmError
+from cdmlib.study import Study
 
 PACKAGE = Path(__file__).parent
 WEEKLY = ("10_ingest", "20_cleaning")
@@ -94,7 +95,22 @@ def weekly(study_id: str, cutoff: str = "", confirm: str = "", step: Callable[[s
     except BaseException as error:
         mart.finish(study, run, "failed", error=str(error))
         raise
-    return Week(run, study.folder / "marts" / f"{run}.duckdb", next(out.glob("*.xlsx")), (first, second))
+    shown = [first, second, *_coding(study, cutoff, run, out, step)]
+    return Week(run, study.folder / "marts" / f"{run}.duckdb", next(out.glob("cleaning_*.xlsx")), tuple(shown))
+
+
+def _coding(study: Study, cutoff: str, run: str, out: Path, step: Callable[[str], None]) -> list[Path]:
+    """The coder's notebook of a run whose results are published; its failure leaves them as they are."""
+    if not study.dictionaries:
+        step("coding: not run, no dictionary declared in study.toml")
+        mart.note(study, run, coding="not run: no dictionary declared")
+        return []
+    step("coding: what waits for a coder")
+    try:
+        return [execute("40_coding", out / "40_coding.ipynb", study=study.id, cutoff=cutoff, run=run)]
+    except CdmError as error:
+        mart.note(study, run, coding=f"40_coding failed: {error}")
+        raise
 
 
 def code_cells(path: Path) -> list[str]:

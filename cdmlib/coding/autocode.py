@@ -48,7 +48,9 @@ class Index:
     current: dict[str, bool]
 
 
-def index(dictionary: Dictionary, synonyms: dict[str, str] | None = None, decisions: dict[str, str] | None = None) -> Index:
+def index(
+    dictionary: Dictionary, synonyms: dict[str, str] | None = None, decisions: dict[str, str] | None = None
+) -> Index:
     """Prepare a dictionary for `match`; synonyms and decisions give a code by verbatim."""
     terms = dictionary.terms
     codes, names = terms.column("code").to_pylist(), terms.column("term").to_pylist()
@@ -90,7 +92,11 @@ def match(index: Index, verbatim: str) -> Match:
                 return found
     parts = [part for part in SEVERAL.split(text) if words.plain(part)]
     if len(parts) > 1 and all(_known(index, part) for part in parts):
-        return Match(flag="several terms", because=f"each part is a term of its own: {'; '.join(parts)}", candidates=tuple(_known(index, part) for part in parts))
+        return Match(
+            flag="several terms",
+            because=f"each part is a term of its own: {'; '.join(parts)}",
+            candidates=tuple(_known(index, part) for part in parts),
+        )
     return Match()
 
 
@@ -104,10 +110,18 @@ def _settle(index: Index, codes: tuple[str, ...], method: str, stage: str) -> Ma
         return Match(valid[0], method, "", stage if method != "exact" else "")
     terms = index.dictionary.by_code
     if valid:
-        return Match("", "", "ambiguous", "fits " + "; ".join(f"{terms[code].term} ({code})" for code in valid[:5]), tuple(valid))
+        return Match(
+            "", "", "ambiguous", "fits " + "; ".join(f"{terms[code].term} ({code})" for code in valid[:5]), tuple(valid)
+        )
     if there:
         term = terms[there[0]]
-        return Match("", "", "not current", f"{term.term} ({term.code}) is no longer current", _siblings(index, term.preferred_code))
+        return Match(
+            "",
+            "",
+            "not current",
+            f"{term.term} ({term.code}) is no longer current",
+            _siblings(index, term.preferred_code),
+        )
     return Match("", "", "not in version", f"{', '.join(codes)} is not in version {index.dictionary.version}")
 
 
@@ -135,7 +149,9 @@ def read_synonyms(study: Study, name: str) -> dict[str, str]:
     for given in study.dictionaries[name].synonyms:
         path = study.folder / given
         if not path.is_file():
-            raise CdmError(f"The list of synonyms {path} is not there. Correct `synonyms` under [dictionaries.{name}] in study.toml.")
+            raise CdmError(
+                f"The list of synonyms {path} is not there. Correct `synonyms` under [dictionaries.{name}] in study.toml."
+            )
         found |= _read_list(path)
     return found
 
@@ -145,7 +161,9 @@ def _read_list(path: Path) -> dict[str, str]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = csv.DictReader(file)
         if not {"verbatim", "code"} <= set(rows.fieldnames or ()):
-            raise CdmError(f"{path}: its first line must name the columns verbatim and code; it has {', '.join(rows.fieldnames or ['nothing'])}.")
+            raise CdmError(
+                f"{path}: its first line must name the columns verbatim and code; it has {', '.join(rows.fieldnames or ['nothing'])}."
+            )
         for row in rows:
             verbatim, code = (row["verbatim"] or "").strip(), (row["code"] or "").strip()
             key = words.folded(verbatim)

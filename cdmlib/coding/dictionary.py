@@ -85,12 +85,25 @@ def declared(study: Study) -> list[tuple[str, str, str]]:
     return sorted((table, column, name) for (table, column), name in chosen.items() if name)
 
 
+def only(study: Study, name: str = "", folder: Path | None = None) -> str:
+    """The dictionary meant: the one named, the only one, or that of whose layout the files in a folder are. Raises CdmError else."""
+    fits = [name] if name else list(study.dictionaries)
+    if len(fits) > 1 and folder:
+        there = {path.name.lower() for path in folder.iterdir()}
+        fits = [n for n in fits if all(f.name in there for f in layouts.files(study.dictionaries[n].layout) if f.required)]
+    if len(fits) != 1 or fits[0] not in study.dictionaries:
+        raise CdmError(f"Study {study.id} declares the dictionaries {', '.join(study.dictionaries) or '(none)'}. Say which with --dictionary.")
+    return fits[0]
+
+
 def load(study: Study, name: str) -> Dictionary:
     """The dictionary declared under this name. The first time its files are read and checked; then the terms are kept in the study's
     folder `cache/` under the hash of the files' content, so that a second run starts at once."""
     source = study.dictionaries.get(name)
     if not source:
-        raise CdmError(f"Study {study.id} declares no dictionary {name!r}; it has {', '.join(study.dictionaries) or 'none'}. Declare it under [dictionaries.{name}] in study.toml.")
+        raise CdmError(
+            f"Study {study.id} declares no dictionary {name!r}; it has {', '.join(study.dictionaries) or 'none'}. Declare it under [dictionaries.{name}] in study.toml."
+        )
     return load_folder(name, study.folder / source.folder, source, study.folder / "cache")
 
 
@@ -135,7 +148,9 @@ def _make(folder: Path, source: DictionarySource) -> tuple[pa.Table, str]:
     with duckdb.connect(config={"threads": 1}) as con:
         for table, rows in tables.items():
             con.register(table, rows)
-        terms = con.execute(sqlfile.read(standard.SQL / "dictionaries" / f"{source.layout}.sql", "table").sql).to_arrow_table()
+        terms = con.execute(
+            sqlfile.read(standard.SQL / "dictionaries" / f"{source.layout}.sql", "table").sql
+        ).to_arrow_table()
     drug = source.layout.startswith("whodrug")
     found = [words.keys(term, drug) for term in terms.column("term").to_pylist()]
     for at in range(4):
@@ -149,25 +164,44 @@ def _faults(tables: dict[str, pa.Table], layout: str) -> list[str]:
         key = ("mp", "medicinal_product_id") if layout == "whodrug-c3" else ("dd", "")
         return _twice(tables, *key) if key[1] else _drug_codes_twice(tables["dd"])
     problems = [fault for name in ("llt", "pt", "hlt", "hlgt", "soc") for fault in _twice(tables, name, f"{name}_code")]
-    names = {name: dict(zip(tables[name].column(f"{name}_code").to_pylist(), tables[name].column(f"{name}_name").to_pylist(), strict=True)) for name in ("pt", "hlt", "hlgt", "soc")}
+    names = {
+        name: dict(
+            zip(
+                tables[name].column(f"{name}_code").to_pylist(),
+                tables[name].column(f"{name}_name").to_pylist(),
+                strict=True,
+            )
+        )
+        for name in ("pt", "hlt", "hlgt", "soc")
+    }
     primary: dict[str, str] = {}
-    soc_of = dict(zip(tables["pt"].column("pt_code").to_pylist(), tables["pt"].column("pt_soc_code").to_pylist(), strict=True))
+    soc_of = dict(
+        zip(tables["pt"].column("pt_code").to_pylist(), tables["pt"].column("pt_soc_code").to_pylist(), strict=True)
+    )
     for row in tables["mdhier"].to_pylist():
         place = f"mdhier.asc line {row['line']}"
         for name, known in names.items():
             if row[f"{name}_name"] != known[row[f"{name}_code"]]:
-                problems.append(f"{place}: {name} {row[f'{name}_code']} is called {row[f'{name}_name']!r}, in {name}.asc {known[row[f'{name}_code']]!r}; are the files of one version?")
+                problems.append(
+                    f"{place}: {name} {row[f'{name}_code']} is called {row[f'{name}_name']!r}, in {name}.asc {known[row[f'{name}_code']]!r}; are the files of one version?"
+                )
         if row["primary_soc_fg"] not in ("Y", "N"):
             problems.append(f"{place}: primary_soc_fg must be Y or N; it is {row['primary_soc_fg']!r}")
         if row["primary_soc_fg"] == "Y":
             if row["pt_code"] in primary:
-                problems.append(f"{place}: preferred term {row['pt_code']} has a second primary path; the first leads to {primary[row['pt_code']]}")
+                problems.append(
+                    f"{place}: preferred term {row['pt_code']} has a second primary path; the first leads to {primary[row['pt_code']]}"
+                )
             if row["soc_code"] != soc_of[row["pt_code"]]:
-                problems.append(f"{place}: the primary path of {row['pt_code']} leads to {row['soc_code']}, in pt.asc its primary system organ class is {soc_of[row['pt_code']]}")
+                problems.append(
+                    f"{place}: the primary path of {row['pt_code']} leads to {row['soc_code']}, in pt.asc its primary system organ class is {soc_of[row['pt_code']]}"
+                )
             primary[row["pt_code"]] = row["soc_code"]
     for row in tables["pt"].to_pylist():
         if row["pt_code"] not in primary:
-            problems.append(f"pt.asc line {row['line']}: preferred term {row['pt_code']} has no primary path in mdhier.asc")
+            problems.append(
+                f"pt.asc line {row['line']}: preferred term {row['pt_code']} has no primary path in mdhier.asc"
+            )
     for row in tables["llt"].to_pylist():
         if row["llt_currency"] not in ("Y", "N"):
             problems.append(f"llt.asc line {row['line']}: llt_currency must be Y or N; it is {row['llt_currency']!r}")
@@ -177,7 +211,10 @@ def _faults(tables: dict[str, pa.Table], layout: str) -> list[str]:
 def _twice(tables: dict[str, pa.Table], name: str, column: str) -> list[str]:
     rows = tables[name].group_by(column).aggregate([("line", "count"), ("line", "max")])
     rows = rows.filter(pc.greater(rows.column("line_count"), 1)).sort_by("line_max")
-    return [f"{name} line {row['line_max']}: {column} {row[column]!r} is given {row['line_count']} times" for row in rows.to_pylist()]
+    return [
+        f"{name} line {row['line_max']}: {column} {row[column]!r} is given {row['line_count']} times"
+        for row in rows.to_pylist()
+    ]
 
 
 def _drug_codes_twice(dd: pa.Table) -> list[str]:
@@ -186,7 +223,9 @@ def _drug_codes_twice(dd: pa.Table) -> list[str]:
     for row in dd.select(["record_number", "sequence_1", "sequence_2", "line"]).to_pylist():
         code = (row["record_number"], row["sequence_1"], row["sequence_2"])
         if not "".join(code).isdigit() or len("".join(code)) != 11:
-            problems.append(f"dd.txt line {row['line']}: record and sequence numbers must be 11 figures; given {''.join(code)!r}")
+            problems.append(
+                f"dd.txt line {row['line']}: record and sequence numbers must be 11 figures; given {''.join(code)!r}"
+            )
         elif code in seen:
             problems.append(f"dd.txt line {row['line']}: drug code {' '.join(code)} stands in line {seen[code]} too")
         seen.setdefault(code, row["line"])
@@ -207,7 +246,9 @@ def _version(folder: Path, tables: dict[str, pa.Table], source: DictionarySource
     if source.version:
         said["study.toml"] = source.version
     if len(set(said.values())) > 1:
-        problems.append("versions are mixed: " + ", ".join(f"{place} says {version}" for place, version in said.items()))
+        problems.append(
+            "versions are mixed: " + ", ".join(f"{place} says {version}" for place, version in said.items())
+        )
     if not said:
         problems.append("no file says which version it is; declare `version` under [dictionaries] in study.toml")
     return next(iter(said.values()), "")

@@ -74,7 +74,9 @@ def locate(folder: Path, layout: str) -> dict[str, Path]:
     Raises CdmError when the folder or a required file is not there.
     """
     if not folder.is_dir():
-        raise CdmError(f"The dictionary folder {folder} is not there. Correct `folder` under [dictionaries] in study.toml.")
+        raise CdmError(
+            f"The dictionary folder {folder} is not there. Correct `folder` under [dictionaries] in study.toml."
+        )
     there = {path.name.lower(): path for path in sorted(folder.iterdir()) if path.is_file()}
     missing = [file.name for file in files(layout) if file.required and file.name not in there]
     if missing:
@@ -121,16 +123,20 @@ def _lines(path: Path, encoding: str, problems: list[str]) -> list[str]:
     try:
         return raw.decode(encoding).replace("\r\n", "\n").split("\n")
     except LookupError:
-        raise CdmError(f"{encoding!r} is not an encoding. Correct `encoding` under [dictionaries] in study.toml.") from None
+        raise CdmError(
+            f"{encoding!r} is not an encoding. Correct `encoding` under [dictionaries] in study.toml."
+        ) from None
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         problems.append(
-            f"{path.name} line {line}: byte {error.object[error.start]:#04x} is not {encoding}; declare the encoding of the files under [dictionaries], such as encoding = \"cp1252\""
+            f'{path.name} line {line}: byte {error.object[error.start]:#04x} is not {encoding}; declare the encoding of the files under [dictionaries], such as encoding = "cp1252"'
         )
         return []
 
 
-def _delimited(path: Path, file: File, lines: list[tuple[int, str]], problems: list[str]) -> Iterator[tuple[int, list[str]]]:
+def _delimited(
+    path: Path, file: File, lines: list[tuple[int, str]], problems: list[str]
+) -> Iterator[tuple[int, list[str]]]:
     wanted = len(file.fields)
     for number, line in lines:
         cells = [cell.strip() for cell in line.split("$")]
@@ -146,16 +152,24 @@ def _delimited(path: Path, file: File, lines: list[tuple[int, str]], problems: l
             problems.append(f"{path.name} line {number}: has {len(cells) - 1} columns; {file.name} has {wanted}")
 
 
-def _fixed(path: Path, file: File, lines: list[tuple[int, str]], problems: list[str]) -> Iterator[tuple[int, list[str]]]:
+def _fixed(
+    path: Path, file: File, lines: list[tuple[int, str]], problems: list[str]
+) -> Iterator[tuple[int, list[str]]]:
     widths = file.widths(max((len(line) for _, line in lines), default=0))
     ends = [sum(widths[: at + 1]) for at in range(len(widths))]
-    named = next((at for at, field in enumerate(file.fields) if field.name in ("drug_name", "text", "name")), len(ends) - 1)
+    named = next(
+        (at for at, field in enumerate(file.fields) if field.name in ("drug_name", "text", "name")), len(ends) - 1
+    )
     least = (ends[named - 1] if named else 0) + 1  # a line may lack its trailing spaces, but not the text it is about
     for number, line in lines:
         if len(line) > ends[-1]:
-            problems.append(f"{path.name} line {number}: has {len(line):,} characters; a line of {file.name} has at most {ends[-1]:,}")
+            problems.append(
+                f"{path.name} line {number}: has {len(line):,} characters; a line of {file.name} has at most {ends[-1]:,}"
+            )
         elif len(line) < least:
-            problems.append(f"{path.name} line {number}: has {len(line)} characters, too few: {file.fields[named].name} begins at character {least}; is the file truncated?")
+            problems.append(
+                f"{path.name} line {number}: has {len(line)} characters, too few: {file.fields[named].name} begins at character {least}; is the file truncated?"
+            )
         else:
             yield number, [line[end - width : end].strip() for end, width in zip(ends, widths, strict=True)]
 
@@ -169,7 +183,11 @@ def _dangling(paths: dict[str, Path], every: tuple[File, ...], tables: dict[str,
                 continue
             table, column = field.refers
             known = set(tables[table].column(column).to_pylist())
-            cells = zip(tables[file.table].column(field.name).to_pylist(), tables[file.table].column("line").to_pylist(), strict=True)
+            cells = zip(
+                tables[file.table].column(field.name).to_pylist(),
+                tables[file.table].column("line").to_pylist(),
+                strict=True,
+            )
             other = next(f.name for f in every if f.table == table)
             problems += [
                 f"{paths[file.name].name} line {line}: {field.name} {code!r} is not in {other}; are the files of one version?"

@@ -48,7 +48,9 @@ def suggest(index: Index, verbatims: Sequence[str], most: int = MOST) -> list[tu
         search = sqlfile.read(standard.SQL / "dictionaries" / "rarest_groups.sql", "suggestions")
         for start in range(0, len(texts), BATCH):
             part = texts[start : start + BATCH]
-            con.register("search_texts", pa.table({"text_id": np.arange(len(part)), "text": pa.array(part, pa.string())}))
+            con.register(
+                "search_texts", pa.table({"text_id": np.arange(len(part)), "text": pa.array(part, pa.string())})
+            )
             rarest = con.execute(search.sql, search.params).fetchnumpy()
             pairs = _candidates(rarest["text_id"], rarest["group_id"], lists, len(names))
             _rank(*pairs, part, names, codes, by, own, most, start, found)
@@ -58,11 +60,18 @@ def suggest(index: Index, verbatims: Sequence[str], most: int = MOST) -> list[tu
 def _names(index: Index) -> tuple[list[str], list[str], list[str], int]:
     """What can be suggested: codes, the texts they are found by, and the verbatim of a synonym or decision that stands for a code."""
     terms, valid = index.dictionary.terms, index.current
-    rows = zip(terms.column("code").to_pylist(), terms.column("key2").to_pylist(), terms.column("is_current").to_pylist(), strict=True)
+    rows = zip(
+        terms.column("code").to_pylist(),
+        terms.column("key2").to_pylist(),
+        terms.column("is_current").to_pylist(),
+        strict=True,
+    )
     given = [(code, key, "") for code, key, current in rows if current and key]
     own = len(given)
     for lists in (index.synonyms, index.decisions):
-        given += [(codes[0], key, key) for key, codes in sorted(lists[1].items()) if len(codes) == 1 and valid.get(codes[0])]
+        given += [
+            (codes[0], key, key) for key, codes in sorted(lists[1].items()) if len(codes) == 1 and valid.get(codes[0])
+        ]
     return [row[0] for row in given], [row[1] for row in given], [row[2] for row in given], own
 
 
@@ -79,14 +88,20 @@ def _prepare(con: duckdb.DuckDBPyConnection, names: list[str]) -> _Lists:
     con.register("search_names", pa.table({"name_id": np.arange(len(names)), "name": pa.array(names, pa.string())}))
     groups = sqlfile.read(standard.SQL / "dictionaries" / "name_groups.sql", "suggestions").sql
     con.execute(f"CREATE TABLE name_groups AS {groups}")
-    con.execute("CREATE TABLE letter_groups AS SELECT letters, row_number() OVER (ORDER BY letters) - 1 AS group_id, count(*) AS names FROM name_groups GROUP BY letters")
+    con.execute(
+        "CREATE TABLE letter_groups AS SELECT letters, row_number() OVER (ORDER BY letters) - 1 AS group_id, count(*) AS names FROM name_groups GROUP BY letters"
+    )
     counts = con.execute("SELECT names FROM letter_groups ORDER BY group_id").fetchnumpy()["names"]
-    ids = con.execute("SELECT n.name_id FROM name_groups n JOIN letter_groups g ON g.letters = n.letters ORDER BY g.group_id, n.name_id").fetchnumpy()["name_id"]
+    ids = con.execute(
+        "SELECT n.name_id FROM name_groups n JOIN letter_groups g ON g.letters = n.letters ORDER BY g.group_id, n.name_id"
+    ).fetchnumpy()["name_id"]
     weights = np.rint(1000 * np.log((len(names) + 1) / counts)).astype(np.int32) + 1
     return _Lists(ids, np.concatenate([[0], np.cumsum(counts)]), weights)
 
 
-def _candidates(text_ids: np.ndarray, group_ids: np.ndarray, lists: _Lists, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _candidates(
+    text_ids: np.ndarray, group_ids: np.ndarray, lists: _Lists, n: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """For each text the names that share most of its rarest groups: text, name, what the shared groups count. All in whole numbers."""
     weight = np.zeros(n, np.int32)
     cuts = np.flatnonzero(np.diff(text_ids)) + 1
@@ -113,7 +128,17 @@ def _candidates(text_ids: np.ndarray, group_ids: np.ndarray, lists: _Lists, n: i
 
 
 def _rank(
-    text_ids: np.ndarray, name_ids: np.ndarray, weights: np.ndarray, texts: list[str], names: list[str], codes: list[str], by: list[str], own: int, most: int, start: int, found: list
+    text_ids: np.ndarray,
+    name_ids: np.ndarray,
+    weights: np.ndarray,
+    texts: list[str],
+    names: list[str],
+    codes: list[str],
+    by: list[str],
+    own: int,
+    most: int,
+    start: int,
+    found: list,
 ) -> None:
     """Compare each text with the names found for it, letter by letter, and keep the best."""
     left, right = [texts[i] for i in text_ids], [names[i] for i in name_ids]

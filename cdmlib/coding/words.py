@@ -10,11 +10,18 @@ from functools import cache
 from cdmlib import standard
 
 STAGES = ("case and punctuation", "spelling", "plural", "word order")  # from the mildest change to the strongest
-DRUG_STAGES = ("case and punctuation", "spelling", "dose and form", "word order")  # a drug's name with an s may be another drug
+DRUG_STAGES = (
+    "case and punctuation",
+    "spelling",
+    "dose and form",
+    "word order",
+)  # a drug's name with an s may be another drug
 NOT_A_WORD = re.compile(r"[\W_]+")
 APOSTROPHE = re.compile(r"['’`´](?=s\b)|(?<=s)['’`´]", re.IGNORECASE)
 SMALL = {"of", "the", "a", "an"}
-DOSE = re.compile(r"\b\d+([ .]\d+)* ?(mg|g|ug|mcg|ng|kg|ml|l|iu|ie|i e|mmol|meq|puffs?)\b( ?(ml|day|d|h|puff)\b)?|\b(tablets?|tabs?|tbl|capsules?|caps?|film coated|retard|oral|po)\b")
+DOSE = re.compile(
+    r"\b\d+([ .]\d+)* ?(mg|g|ug|mcg|ng|kg|ml|l|iu|ie|i e|mmol|meq|puffs?)\b( ?(ml|day|d|h|puff)\b)?|\b(tablets?|tabs?|tbl|capsules?|caps?|film coated|retard|oral|po)\b"
+)
 PLURALS = (
     (re.compile(r"(?<!e)ases$"), "asis"),
     (re.compile(r"(?<=[^aeiou])ies$"), "y"),
@@ -43,10 +50,8 @@ def keys(text: str, drug: bool = False) -> tuple[str, str, str, str]:
     one = two = plain(text)
     for pattern, american in _spellings():
         two = pattern.sub(american, two)
-    if drug:
-        three = " ".join(DOSE.sub(" ", two).split()) or two
-    else:
-        three = " ".join(_singular(word) for word in two.split())
+    undosed = " ".join(DOSE.sub(" ", two).split()) or two
+    three = undosed if drug else " ".join(_singular(word) for word in two.split())
     four = " ".join(sorted(word for word in three.split() if word not in SMALL))
     return one, two, three, four
 

@@ -6,7 +6,7 @@ import csv
 import io
 from pathlib import Path
 
-from cdmlib.demo import errors_planted, extract, generate, queries
+from cdmlib.demo import dictionaries, errors_planted, extract, generate, queries
 from cdmlib.demo.generate import CUT_OFFS
 from cdmlib.demo.lists import CONTENT, Row
 from cdmlib.demo.scoring import KindScore, Score, score
@@ -41,6 +41,7 @@ def create(folder: Path, seed: int = SEED) -> None:
     (folder / "tables").mkdir()
     for path in sorted((CONTENT / "tables").glob("*.sql")):
         (folder / "tables" / path.name).write_bytes(path.read_bytes())
+    dictionaries.write(folder)
     _write_key(folder / "answer_key.csv", subjects, records, planted, by_error)
 
 
