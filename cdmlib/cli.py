@@ -440,6 +440,9 @@ def _score() -> None:
         )
     out.print(table)
     out.print(score.said, markup=False)
+    coded = con.execute("SELECT DISTINCT dictionary, verbatim, code FROM coding WHERE method IS DISTINCT FROM 'decision'").fetchall()
+    offers = con.execute("SELECT dictionary, verbatim, number, code FROM coding_suggestions").fetchall()
+    out.print(demonstration.score_coding(coded, offers, demonstration.read_coding_key(opened.folder)).said, markup=False)
 
 
 def _scratch(study: str, cutoff: str):

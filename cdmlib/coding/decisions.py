@@ -73,7 +73,9 @@ def subjects(study: Study, verbatims: Sequence[str] = ()) -> list[str]:
     waiting = {subject: words.folded(d.verbatim) for subject, d in standing(study).items() if d.waiting}
     wanted = {words.folded(verbatim) for verbatim in verbatims}
     if unknown := sorted(wanted - set(waiting.values())):
-        raise CdmError(listed([f"{text!r} has no decision that waits for approval" for text in unknown], "Nothing was approved:"))
+        raise CdmError(
+            listed([f"{text!r} has no decision that waits for approval" for text in unknown], "Nothing was approved:")
+        )
     return [subject for subject, text in waiting.items() if not wanted or text in wanted]
 
 

@@ -90,9 +90,13 @@ def only(study: Study, name: str = "", folder: Path | None = None) -> str:
     fits = [name] if name else list(study.dictionaries)
     if len(fits) > 1 and folder:
         there = {path.name.lower() for path in folder.iterdir()}
-        fits = [n for n in fits if all(f.name in there for f in layouts.files(study.dictionaries[n].layout) if f.required)]
+        fits = [
+            n for n in fits if all(f.name in there for f in layouts.files(study.dictionaries[n].layout) if f.required)
+        ]
     if len(fits) != 1 or fits[0] not in study.dictionaries:
-        raise CdmError(f"Study {study.id} declares the dictionaries {', '.join(study.dictionaries) or '(none)'}. Say which with --dictionary.")
+        raise CdmError(
+            f"Study {study.id} declares the dictionaries {', '.join(study.dictionaries) or '(none)'}. Say which with --dictionary."
+        )
     return fits[0]
 
 

@@ -9,10 +9,12 @@ from pathlib import Path
 from cdmlib.demo import dictionaries, errors_planted, extract, generate, queries
 from cdmlib.demo.generate import CUT_OFFS
 from cdmlib.demo.lists import CONTENT, Row
-from cdmlib.demo.scoring import KindScore, Score, score
+from cdmlib.demo.scoring import CodingScore, KindScore, Score, score, score_coding
 from cdmlib.errors import CdmError
 
-__all__ = ["COLUMNS", "CUT_OFFS", "SEED", "KindScore", "Score", "create", "read_answer_key", "score"]
+__all__ = [
+    "COLUMNS", "CUT_OFFS", "SEED", "CodingScore", "KindScore", "Score", "create", "read_answer_key", "read_coding_key", "score", "score_coding",
+]  # fmt: skip
 
 SEED = 20240304
 COLUMNS = (
@@ -24,7 +26,7 @@ COLUMNS = (
 def create(folder: Path, seed: int = SEED) -> None:
     """Write the demo study into a new folder, whose name becomes the study id.
 
-    It holds study.toml, table files, four weekly extracts and answer_key.csv. The same seed gives the same bytes.
+    It holds study.toml, table files, made-up dictionaries, four weekly extracts, answer_key.csv and coding_key.csv. The same seed gives the same bytes.
     Raises CdmError when the folder holds something already.
     """
     folder = Path(folder)
@@ -48,6 +50,12 @@ def create(folder: Path, seed: int = SEED) -> None:
 def read_answer_key(folder: Path) -> list[Row]:
     """The planted errors of a demo study, one row each."""
     with (Path(folder) / "answer_key.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def read_coding_key(folder: Path) -> list[Row]:
+    """The right code of each reported term of a demo study and the method expected; no code where only a person can decide."""
+    with (Path(folder) / "coding_key.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 

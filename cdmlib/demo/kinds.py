@@ -449,3 +449,13 @@ def condition_of_other_sex(c: Case) -> Row | None:
         if c.v["MHTERM"] in ("Obesity", "Gout", "Varicose veins", "Chronic kidney disease")
         else None
     )
+
+
+def ae_two_events_in_one_term(c: Case) -> Row | None:
+    known = c.v["AETERM"] in {row["llt"] for row in rows("dictionary_terms")} - {"Nausea", "Vomiting"}
+    return {"AETERM": f"{c.v['AETERM']} and nausea"} if known else None
+
+
+def ae_term_no_longer_current(c: Case) -> Row | None:
+    old = [row["llt"] for row in rows("dictionary_terms") if row["pt"] == c.v["AETERM"] and row["current"] == "N"]
+    return {"AETERM": old[0]} if old else None
