@@ -100,7 +100,7 @@ def _to_code(con: duckdb.DuckDBPyConnection, names: list[str]) -> Iterable[Answe
                 Marked(f"Asked: {because}", "gone") if status == "query" else Marked(why, "changed") if flag else None
             )
             rows.append(
-                (verbatim, records, forms, marked, None, None, *offered, row_id(decisions.subject_of(name, verbatim)))
+                (verbatim, None, *offered, marked, None, records, forms, row_id(decisions.subject_of(name, verbatim)))
             )
         yield AnswerSheet(
             f"{TO_CODE} ({name})", "Reported terms without a code",

@@ -25,7 +25,7 @@ DOSE = re.compile(
 PLURALS = (
     (re.compile(r"(?<!e)ases$"), "asis"),
     (re.compile(r"(?<=[^aeiou])ies$"), "y"),
-    (re.compile(r"(ch|sh|x|ss|zz)es$"), r"\1"),
+    (re.compile(r"(ch|sh|x|ss|zz)es?$"), r"\1"),  # rash and rashes, headache and headaches
     (re.compile(r"(?<=[a-z]{2})ae$"), "a"),
     (re.compile(r"(?<=[a-z]{2})(?<![suia])s$"), ""),
 )
