@@ -108,9 +108,11 @@ def results(index: Index, verbatims: list[str], standing: dict[str, Decision]) -
     open_ = [verbatim for verbatim, result in found.items() if result.status not in CODED]
     for verbatim, offered in zip(open_, suggest.suggest(index, open_), strict=True):
         held = found[verbatim]
-        asked = tuple(
-            Suggestion(code, 100) for code in held.match.candidates if index.current.get(code)
-        )  # what the flag is about comes first
+        asked = tuple(  # what the flag is about comes first
+            Suggestion(code, suggest.likeness(index, verbatim, code))
+            for code in dict.fromkeys(held.match.candidates)
+            if index.current.get(code)
+        )
         others = tuple(s for s in offered if s.code not in held.match.candidates)
         found[verbatim] = Result(held.match, held.status, held.decision, held.before, (asked + others)[: suggest.MOST])
     return found

@@ -87,8 +87,9 @@ def match(index: Index, verbatim: str) -> Match:
         return found
     keys, stages = words.keys(text, index.dictionary.drug), words.DRUG_STAGES if index.dictionary.drug else words.STAGES
     for method, lists in (("normalised", index.stages), ("synonym", index.synonyms), ("decision", index.decisions)):
-        for key, stage, by_key in zip(keys, stages, lists, strict=True):
-            if key and (found := _settle(index, by_key.get(key, ()), method, stage)):
+        for at, (key, by_key) in enumerate(zip(keys, lists, strict=True)):
+            difference = stages[at] if at or method == "normalised" else ""
+            if key and (found := _settle(index, by_key.get(key, ()), method, difference)):
                 return found
     parts = [part for part in SEVERAL.split(text) if words.plain(part)]
     if len(parts) > 1 and all(_known(index, part) for part in parts):
@@ -111,7 +112,11 @@ def _settle(index: Index, codes: tuple[str, ...], method: str, stage: str) -> Ma
     terms = index.dictionary.by_code
     if valid:
         return Match(
-            "", "", "ambiguous", "fits " + "; ".join(f"{terms[code].term} ({code})" for code in valid[:5]), tuple(valid)
+            "",
+            "",
+            "ambiguous",
+            "several terms fit: " + "; ".join(f"{terms[code].term} ({code})" for code in valid[:5]),
+            tuple(valid),
         )
     if there:
         term = terms[there[0]]

@@ -95,19 +95,19 @@ def _to_code(con: duckdb.DuckDBPyConnection, names: list[str]) -> Iterable[Answe
         rows = []
         for verbatim, records, forms, status, flag, because in found:
             offered = (offers.get(verbatim, []) + [None] * suggest.MOST)[: suggest.MOST]
-            why = "; ".join(part for part in ((flag or "").capitalize(), because) if part)
+            why = because[:1].upper() + because[1:] if because else ""
             marked = (
                 Marked(f"Asked: {because}", "gone") if status == "query" else Marked(why, "changed") if flag else None
             )
-            rows.append(
-                (verbatim, None, *offered, marked, None, records, forms, row_id(decisions.subject_of(name, verbatim)))
-            )
+            shown = Marked(verbatim, marked.mark) if marked else verbatim
+            subject = decisions.subject_of(name, verbatim)
+            rows.append((shown, None, *offered, marked, None, records, forms, row_id(subject)))
         yield AnswerSheet(
             f"{TO_CODE} ({name})", "Reported terms without a code",
             "Choose: the number of a suggestion, a code of the dictionary, or query (the site is asked; say what in the comment). Leave what you don't decide.",
             ("verbatim", "choice", *FROM_SUGGESTION.values(), "because", "comment", "records", "form", "row_id"), len(rows), rows,
             answers=(("choice", 12, ()), ("comment", 30, ())), frozen=2,
-            widths=(("verbatim", 34), ("records", 9), ("form", 16), ("because", 30), *((column, 26) for column in FROM_SUGGESTION.values())),
+            widths=(("verbatim", 34), ("records", 9), ("form", 16), ("because", 30), *((column, 25) for column in FROM_SUGGESTION.values())),
             labels=(("records", "Records"), ("because", "Look at"), ("choice", "Choice"), ("comment", "Comment"), *((c, f"Suggestion {n}") for n, c in FROM_SUGGESTION.items()), ("row_id", "Row id")),
         )  # fmt: skip
 

@@ -57,6 +57,17 @@ def suggest(index: Index, verbatims: Sequence[str], most: int = MOST) -> list[tu
     return found
 
 
+def likeness(index: Index, verbatim: str, code: str) -> int:
+    """How alike a verbatim and a term are, 0 to 100, by the same measure as the suggestions."""
+    at = 2 if index.dictionary.drug else 1
+    one, other = (
+        words.keys(text, index.dictionary.drug)[at] for text in (verbatim, index.dictionary.by_code[code].term)
+    )
+    return round(
+        max(fuzz.ratio(one, other), fuzz.token_sort_ratio(one, other), PART * fuzz.token_set_ratio(one, other))
+    )
+
+
 def _names(index: Index) -> tuple[list[str], list[str], list[str], int]:
     """What can be suggested: codes, the texts they are found by, and the verbatim of a synonym or decision that stands for a code."""
     terms, valid = index.dictionary.terms, index.current
