@@ -239,7 +239,9 @@ def coding_upversion(study: str, folder: Path, name: str, file: Path | None) -> 
     con = mart.open_published(opened)
     frame = codes.compare(con, opened, codes.only(opened, name, folder), folder.resolve())
     _print_frame(codes.summary(frame))
-    _print_frame(frame[~frame.result.isin(("unchanged", "uncoded"))].drop(columns=["method"]))
+    for row in frame[~frame.result.isin(("unchanged", "uncoded"))].itertuples():
+        now = f"; now {row.new_term} ({row.new_code})" if row.new_code not in ("", row.code) else ""
+        out.print(f"  {row.result}: {row.verbatim}, {row.records} records: {row.what}{now}", markup=False)
     if file:
         frame.to_csv(file, index=False, lineterminator="\n")
         out.print(f"{len(frame)} reported terms written to {file}", markup=False)
