@@ -520,7 +520,14 @@ def test_what_the_machine_coded_can_be_coded_otherwise(study, tmp_path):
     filled = fill(book, tmp_path / "b.xlsx", "Coded (meddra)", {"Headache": {"choice": coding_code(study, "Migraine"), "comment": "so agreed"}})
     coding.take_in(study, filled, "cora", "coder")
     run()
-    assert published(study, "SELECT DISTINCT term, method FROM coding WHERE verbatim = 'Headache'") == [("Migraine", "decision")]
+    sql = "SELECT DISTINCT term, method FROM coding WHERE verbatim = 'Headache'"
+    assert published(study, sql) == [("Migraine", "decision")]
+    book, _ = run()
+    back = fill(book, tmp_path / "c.xlsx", "Coded (meddra)", {"Headache": {"choice": "none"}, "Nausea": {"choice": "none"}})
+    done = coding.take_in(study, back, "cora", "coder")
+    assert (done.choices, done.already) == (1, 1)  # on Nausea there was no decision to take back
+    run()
+    assert published(study, sql) == [("Headache", "exact")]
 
 
 def test_a_workbook_of_another_version_or_another_kind_is_refused(study, tmp_path, made):

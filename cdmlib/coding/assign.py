@@ -57,6 +57,9 @@ def code(work: Work) -> pd.DataFrame:
 
     Returns one row per coded column: records, verbatims (distinct), records by method, in query, uncoded, flagged for a person; and why
     a column was not coded. No dictionary declared: no table, and checks of coding are not run.
+
+    Each row of `coding` is a record with a reported term. Its status: autocoded (by the machine: method exact, normalised or synonym), decided
+    (by a coder), approved (by a second person), query (the site is asked) or uncoded; only the first three have a code.
     """
     study, there, said = work.study, tables.collected(work.con), []
     declared = dictionary.declared(study)

@@ -22,7 +22,7 @@ from cdmlib.workbook import AnswerSheet, Marked
 
 OFFER = re.compile(r"(\S+) · (\d+) %")  # the second line of a suggestion, as the import reads it again
 HEAD_FACT, TO_CODE, TO_APPROVE = "Journal entry", "To code", "To approve"
-QUESTION = ("query", "q", "?")
+QUESTION, TAKEN_BACK = ("query", "q", "?"), "none"
 FROM_SUGGESTION = {str(number): f"suggestion_{number}" for number in range(1, suggest.MOST + 1)}
 
 
@@ -164,7 +164,7 @@ def _coded(con: duckdb.DuckDBPyConnection, names: list[str]) -> Iterable[AnswerS
             for row in found
         ]
         yield AnswerSheet(
-            f"Coded ({name})", "Reported terms with their code", "To code one otherwise, give a code and say why.",
+            f"Coded ({name})", "Reported terms with their code", "To code one otherwise, give a code and say why; none takes a decision back, so that the machine codes it or it waits again.",
             ("verbatim", "records", "term", "code", "preferred_term", "class_term", "method", "status", "coder", "approver", "choice", "comment", "row_id"), len(rows), rows,
             answers=(("choice", 14, ()), ("comment", 30, ())), frozen=1, widths=(("verbatim", 36), ("records", 9), ("term", 32), ("preferred_term", 32), ("class_term", 30), ("method", 24)),
             labels=(("records", "Records"), ("class_term", "Class"), ("choice", "Other code"), ("comment", "Why"), ("row_id", "Row id")),
@@ -204,7 +204,7 @@ def take_in(study: Study, path: Path, actor: str = "", role: str = "") -> Import
     for choice in choices:
         subject = decisions.subject_of(choice.dictionary, choice.verbatim)
         was, stands = before.get(subject), now.get(subject)
-        if stands and stands.code == choice.code and not stands.rejected:
+        if (stands and stands.code == choice.code and not stands.rejected) or not (stands or choice.code):
             already += 1
         elif stands and (not was or (was.code, was.coder) != (stands.code, stands.coder)):
             conflicts.append(
@@ -319,6 +319,8 @@ def _code(given: dict[str, str], of: Dictionary) -> tuple[str, str]:
     choice = given["choice"]
     if choice.lower() in QUESTION:
         return QUERY, ""
+    if choice.lower() == TAKEN_BACK:
+        return "", ""
     if choice in FROM_SUGGESTION:
         offer = OFFER.search(given.get(FROM_SUGGESTION[choice], ""))
         if not offer:
