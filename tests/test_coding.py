@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 import tempfile
@@ -360,6 +361,14 @@ def test_where_nobody_is_listed_nobody_may_code(study, monkeypatch):
     as_("cora", monkeypatch)
     with pytest.raises(CdmError, match=r"(?s)cora \(unlisted\) may not decide.*\[\[people\]\]"):
         decisions.decide(studies.load("demo"), loaded(study), [FALL])
+
+
+def test_the_manifest_of_a_run_says_which_dictionaries_it_coded_with(study):
+    _, name = run()
+    manifest = json.loads((study.folder / "runs" / name / "manifest.json").read_text(encoding="utf-8"))
+    stated = {key: value["version"] for key, value in manifest["dictionaries"].items()}
+    assert stated == {"meddra": "1.0", "whodrug": "Mar 2024"}
+    assert manifest["dictionaries"]["meddra"]["content"] == coding.load(study, "meddra").digest
 
 
 def test_a_decision_counts_for_every_record_waits_for_another_person_and_is_approved(study, monkeypatch):

@@ -13,7 +13,7 @@ from cdmlib.coding.autocode import Index, Match
 from cdmlib.coding.decisions import QUERY, Decision
 from cdmlib.coding.dictionary import LEVELS, Dictionary
 from cdmlib.coding.suggest import Suggestion
-from cdmlib.mart import Work
+from cdmlib.mart import Work, note
 from cdmlib.standard import literal, quote
 from cdmlib.study import Study
 
@@ -92,6 +92,9 @@ def code(work: Work) -> pd.DataFrame:
         work.con.unregister("coded")
     _keep_suggestions(work, rows, indexes)
     _look_back(work)
+    if work.run:
+        used = {name: {"version": i.dictionary.version, "content": i.dictionary.digest} for name, i in indexes.items()}
+        note(work.study, work.run, dictionaries=used)
     return pd.DataFrame(said, columns=list(SUMMARY)).astype(object).fillna("")
 
 
