@@ -161,7 +161,9 @@ def review_import(study: str, file: Path) -> None:
 @main.group(cls=OfStudy, invoke_without_command=True)
 @click.argument("study")
 @click.option("--cutoff", default="", help="Use the newest snapshot up to this date; the newest of all when not given.")
-@click.option("--out", "file", type=click.Path(dir_okay=False, path_type=Path), help="Also write a coding workbook to this file.")
+@click.option(
+    "--out", "file", type=click.Path(dir_okay=False, path_type=Path), help="Also write a coding workbook to this file."
+)
 @click.pass_context
 def coding(context: click.Context, study: str, cutoff: str, file: Path | None) -> None:
     """Code STUDY's reported terms with what has been decided so far and print how far it is, publishing nothing."""
@@ -177,7 +179,11 @@ def coding(context: click.Context, study: str, cutoff: str, file: Path | None) -
             if row.not_run:
                 out.print(f"{row.column}: not run, {row.not_run}", markup=False)
                 continue
-            how = ", ".join(f"{getattr(row, name)} {name}" for name in ("exact", "normalised", "synonym", "decision") if getattr(row, name))
+            how = ", ".join(
+                f"{getattr(row, name)} {name}"
+                for name in ("exact", "normalised", "synonym", "decision")
+                if getattr(row, name)
+            )
             done = row.records - row.query - row.uncoded
             out.print(
                 f"{row.column} with {row.dictionary} {row.version}: {done} of {row.records} reported terms coded ({how}); "
@@ -207,7 +213,9 @@ def coding_import(study: str, file: Path) -> None:
 
 
 @coding.command("approve")
-@click.option("--verbatim", multiple=True, help="Approve the decision on this reported term only; may be given more than once.")
+@click.option(
+    "--verbatim", multiple=True, help="Approve the decision on this reported term only; may be given more than once."
+)
 @click.option("--reject", is_flag=True, help="Reject instead; the coder decides again.")
 @click.option("--reason", default="", help="Why; a rejection needs it.")
 @click.pass_obj
@@ -220,14 +228,30 @@ def coding_approve(study: str, verbatim: tuple[str, ...], reject: bool, reason: 
     subjects = codes.subjects(opened, verbatim) if verbatim or reject else None
     done, own = codes.approve(opened, subjects, not reject, reason)
     for decision in done:
-        out.print(f"  {decision.verbatim} → {decision.term} ({decision.code}), decided by {decision.coder}", markup=False)
-    out.print(f"{len(done)} decisions {'rejected' if reject else 'approved'}; {len(own)} of your own wait for another person.", markup=False)
+        out.print(
+            f"  {decision.verbatim} → {decision.term} ({decision.code}), decided by {decision.coder}", markup=False
+        )
+    out.print(
+        f"{len(done)} decisions {'rejected' if reject else 'approved'}; {len(own)} of your own wait for another person.",
+        markup=False,
+    )
 
 
 @coding.command("upversion")
-@click.option("--to", "folder", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path), help="Folder with the new version of the dictionary.")
+@click.option(
+    "--to",
+    "folder",
+    required=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder with the new version of the dictionary.",
+)
 @click.option("--dictionary", "name", default="", help="Which dictionary; needed when the study declares several.")
-@click.option("--out", "file", type=click.Path(dir_okay=False, path_type=Path), help="Write every reported term with what becomes of it to this CSV file.")
+@click.option(
+    "--out",
+    "file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write every reported term with what becomes of it to this CSV file.",
+)
 @click.pass_obj
 def coding_upversion(study: str, folder: Path, name: str, file: Path | None) -> None:
     """Say what a new version of a dictionary does to STUDY's published codes: what moves, what is no longer current, what stays."""
@@ -442,9 +466,13 @@ def _score() -> None:
         )
     out.print(table)
     out.print(score.said, markup=False)
-    coded = con.execute("SELECT DISTINCT dictionary, verbatim, code FROM coding WHERE method IS DISTINCT FROM 'decision'").fetchall()
+    coded = con.execute(
+        "SELECT DISTINCT dictionary, verbatim, code FROM coding WHERE method IS DISTINCT FROM 'decision'"
+    ).fetchall()
     offers = con.execute("SELECT dictionary, verbatim, number, code FROM coding_suggestions").fetchall()
-    out.print(demonstration.score_coding(coded, offers, demonstration.read_coding_key(opened.folder)).said, markup=False)
+    out.print(
+        demonstration.score_coding(coded, offers, demonstration.read_coding_key(opened.folder)).said, markup=False
+    )
 
 
 def _scratch(study: str, cutoff: str):

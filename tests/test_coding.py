@@ -178,7 +178,9 @@ BAD = [  # layout, file, what is done to it, what is said
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("layout", "file", "spoil", "said"), BAD, ids=[f"{b[0]}-{b[1]}-{n}" for n, b in enumerate(BAD)])
+@pytest.mark.parametrize(
+    ("layout", "file", "spoil", "said"), BAD, ids=[f"{b[0]}-{b[1]}-{n}" for n, b in enumerate(BAD)]
+)
 def test_a_faulty_dictionary_is_refused_with_file_and_line(made, tmp_path, layout, file, spoil, said):
     shutil.copytree(made / layout, tmp_path / "d")
     path = tmp_path / "d" / file
@@ -285,10 +287,14 @@ def test_every_term_of_the_demo_is_coded_as_the_key_says_by_the_method_it_says_a
     with mart.scratch("demo", WEEK) as work:
         tables.build(work)
         said = coding.code(work)
-        rows = work.con.execute("SELECT DISTINCT dictionary, verbatim, code, coalesce(method, '') FROM coding").fetchall()
+        rows = work.con.execute(
+            "SELECT DISTINCT dictionary, verbatim, code, coalesce(method, '') FROM coding"
+        ).fetchall()
         offers = work.con.execute("SELECT dictionary, verbatim, number, code FROM coding_suggestions").fetchall()
         total = work.con.execute("SELECT count(*) FILTER (NOT blank(aeterm)) FROM ae").fetchone()[0]
-        assert work.con.execute("SELECT count(*), count(DISTINCT record_key) FROM coding WHERE domain = 'ae'").fetchone() == (total, total)
+        assert work.con.execute(
+            "SELECT count(*), count(DISTINCT record_key) FROM coding WHERE domain = 'ae'"
+        ).fetchone() == (total, total)
     key = {(row["dictionary"], row["verbatim"]): row for row in demo.read_coding_key(study.folder)}
     known = [row for row in rows if row[:2] in key]
     assert len(known) > 110 and {"exact", "normalised", "synonym", ""} == {row[3] for row in known}
@@ -316,17 +322,30 @@ def test_without_a_dictionary_nothing_is_coded_and_the_checks_say_so(study, data
 def test_which_columns_are_coded_can_be_declared_otherwise_and_mistakes_are_named(study):
     path = study.folder / "study.toml"
     text = path.read_text(encoding="utf-8")
-    path.write_text(text.replace("# Who may", '[coding]\nmh.mhterm = ""\ncm.cmindc = "meddra"\n\n# Who may'), encoding="utf-8")
-    assert coding.declared(studies.load("demo")) == [("ae", "aeterm", "meddra"), ("cm", "cmindc", "meddra"), ("cm", "cmtrt", "whodrug")]
-    path.write_text(text.replace("# Who may", '[coding]\nae.aetrem = "meddra"\nae.aeterm = "snomed"\n\n# Who may'), encoding="utf-8")
-    with pytest.raises(CdmError, match=r"(?s)coding.ae.aetrem is not a column.*'snomed' is not declared; there is meddra, whodrug"):
+    path.write_text(
+        text.replace("# Who may", '[coding]\nmh.mhterm = ""\ncm.cmindc = "meddra"\n\n# Who may'), encoding="utf-8"
+    )
+    assert coding.declared(studies.load("demo")) == [
+        ("ae", "aeterm", "meddra"),
+        ("cm", "cmindc", "meddra"),
+        ("cm", "cmtrt", "whodrug"),
+    ]
+    path.write_text(
+        text.replace("# Who may", '[coding]\nae.aetrem = "meddra"\nae.aeterm = "snomed"\n\n# Who may'), encoding="utf-8"
+    )
+    with pytest.raises(
+        CdmError, match=r"(?s)coding.ae.aetrem is not a column.*'snomed' is not declared; there is meddra, whodrug"
+    ):
         coding.declared(studies.load("demo"))
 
 
 def test_a_list_of_synonyms_with_mistakes_is_refused_line_by_line(study):
     path = study.folder / "dictionaries" / "synonyms_meddra.csv"
     path.write_text("verbatim,code\nGout attack,94000001\ngout  attack,94000002\n,94000003\n", encoding="utf-8")
-    with pytest.raises(CdmError, match=r"(?s)line 3: 'gout  attack' is given two codes, 94000001 and 94000002.*line 4: verbatim and code"):
+    with pytest.raises(
+        CdmError,
+        match=r"(?s)line 3: 'gout  attack' is given two codes, 94000001 and 94000002.*line 4: verbatim and code",
+    ):
         autocode.read_synonyms(study, "meddra")
     path.write_text("term;code\n", encoding="utf-8")
     with pytest.raises(CdmError, match="must name the columns verbatim and code"):
@@ -350,7 +369,9 @@ def as_(person: str, monkeypatch) -> None:
 @pytest.mark.parametrize("person", ["dan", "lena"])
 def test_only_a_coder_may_decide(study, monkeypatch, person):
     as_(person, monkeypatch)
-    with pytest.raises(CdmError, match=rf'{person} \(.*\) may not decide on codes; that takes somebody with role = "coder"'):
+    with pytest.raises(
+        CdmError, match=rf'{person} \(.*\) may not decide on codes; that takes somebody with role = "coder"'
+    ):
         decisions.decide(study, loaded(study), [FALL])
     assert journal.read(study) == []
 
@@ -412,7 +433,9 @@ def test_a_rejected_decision_comes_back_to_the_coder_with_the_reason_and_can_be_
     decisions.approve(study, None, False, "an accident, not a fall", "lena", "lead")
     run()
     sql = "SELECT DISTINCT status, flag, because, code, suggested_code FROM coding WHERE verbatim LIKE 'Fall at%'"
-    assert published(study, sql) == [("uncoded", "rejected", "rejected by lena: an accident, not a fall", None, "94000157")]
+    assert published(study, sql) == [
+        ("uncoded", "rejected", "rejected by lena: an accident, not a fall", None, "94000157")
+    ]
     decisions.decide(study, loaded(study), [FALL], "cora", "coder")
     assert next(iter(decisions.standing(study).values())).waiting
 
@@ -420,13 +443,17 @@ def test_a_rejected_decision_comes_back_to_the_coder_with_the_reason_and_can_be_
 def test_codes_that_do_not_exist_or_are_not_current_and_questions_without_text_are_refused_together(study):
     old = next(t.code for t in coding.load(study, "meddra").by_code.values() if not t.is_current)
     wrong = [Choice("meddra", "A", "123"), Choice("meddra", "B", old), Choice("meddra", "C", QUERY)]
-    with pytest.raises(CdmError, match=r"(?s)'A': '123' is not in meddra 1.0.*'B': .* is no longer current.*'C': say in the comment"):
+    with pytest.raises(
+        CdmError, match=r"(?s)'A': '123' is not in meddra 1.0.*'B': .* is no longer current.*'C': say in the comment"
+    ):
         decisions.decide(study, loaded(study), wrong, "cora", "coder")
     assert journal.read(study) == []
 
 
 def test_a_question_to_the_site_becomes_a_query_on_the_field_of_the_record(study):
-    decisions.decide(study, loaded(study), [Choice("meddra", FALL.verbatim, QUERY, "Was it a fall or fainting?")], "cora", "coder")
+    decisions.decide(
+        study, loaded(study), [Choice("meddra", FALL.verbatim, QUERY, "Was it a fall or fainting?")], "cora", "coder"
+    )
     run()
     found = published(study, "SELECT check_id, field, message FROM findings WHERE check_id = 'CD003'")
     assert len(found) == published(study, "SELECT count(*) FROM ae WHERE aeterm LIKE 'Fall at home%'")[0][0] > 0
@@ -435,7 +462,9 @@ def test_a_question_to_the_site_becomes_a_query_on_the_field_of_the_record(study
 
 def test_one_record_may_be_coded_otherwise_which_is_a_finding_until_its_text_changes(study):
     run()
-    keys = [row[0] for row in published(study, "SELECT record_key FROM ae WHERE aeterm = 'Headache' ORDER BY record_key")]
+    keys = [
+        row[0] for row in published(study, "SELECT record_key FROM ae WHERE aeterm = 'Headache' ORDER BY record_key")
+    ]
     alone = Choice("meddra", "Headache", coding_code(study, "Migraine"), "typical", keys[0])
     decisions.decide(study, loaded(study), [alone], "cora", "coder")
     run()
@@ -477,8 +506,13 @@ def test_choices_come_back_from_the_workbook_by_number_by_code_and_as_a_question
     again = coding.take_in(study, filled)
     assert (again.choices, again.already) == (0, 3) and len(journal.read(study)) == 6
     fresh, _ = run()
-    assert "Fracture, left wrist" not in {row[0] for row in openpyxl.load_workbook(fresh)["To code (meddra)"].iter_rows(values_only=True)}
-    yes = {"Fracture, left wrist": {"approve": "yes"}, "Cataract of both eyes": {"approve": "no", "comment": "one each"}}
+    assert "Fracture, left wrist" not in {
+        row[0] for row in openpyxl.load_workbook(fresh)["To code (meddra)"].iter_rows(values_only=True)
+    }
+    yes = {
+        "Fracture, left wrist": {"approve": "yes"},
+        "Cataract of both eyes": {"approve": "no", "comment": "one each"},
+    }
     signed = fill(fresh, tmp_path / "signed.xlsx", "To approve", yes)
     with pytest.raises(CdmError, match="Nobody may approve their own decisions"):
         coding.take_in(study, signed)
@@ -498,15 +532,32 @@ def test_a_drug_code_that_excel_made_a_number_of_is_still_its_code(study, tmp_pa
 
 SPOILT = [
     ("To code (meddra)", "Fracture, left wrist", {"choice": "5"}, "there is no suggestion 5"),
-    ("To code (meddra)", "Fracture, left wrist", {"choice": "12345678"}, "'12345678' is neither the number of a suggestion nor a code of meddra 1.0"),
-    ("To code (meddra)", "Fracture, left wrist", {"choice": "query"}, "say in the comment what the site is to be asked"),
-    ("To code (meddra)", "Fracture, left wrist", {"choice": "1", "row_id": "0000"}, "don't belong together; one of them was altered"),
+    (
+        "To code (meddra)",
+        "Fracture, left wrist",
+        {"choice": "12345678"},
+        "'12345678' is neither the number of a suggestion nor a code of meddra 1.0",
+    ),
+    (
+        "To code (meddra)",
+        "Fracture, left wrist",
+        {"choice": "query"},
+        "say in the comment what the site is to be asked",
+    ),
+    (
+        "To code (meddra)",
+        "Fracture, left wrist",
+        {"choice": "1", "row_id": "0000"},
+        "don't belong together; one of them was altered",
+    ),
     ("To code (meddra)", "Fracture, left wrist", {"choice": "1", "verbatim": "Fracture"}, "don't belong together"),
 ]
 
 
 @pytest.mark.parametrize(("sheet", "verbatim", "cells", "said"), SPOILT, ids=[row[3][:20] for row in SPOILT])
-def test_a_workbook_with_a_mistake_is_refused_whole_with_sheet_and_row(study, tmp_path, monkeypatch, sheet, verbatim, cells, said):
+def test_a_workbook_with_a_mistake_is_refused_whole_with_sheet_and_row(
+    study, tmp_path, monkeypatch, sheet, verbatim, cells, said
+):
     as_("cora", monkeypatch)
     book, _ = run()
     filled = fill(book, tmp_path / "b.xlsx", sheet, {verbatim: cells, "Cataract of both eyes": {"choice": "1"}})
@@ -517,8 +568,19 @@ def test_a_workbook_with_a_mistake_is_refused_whole_with_sheet_and_row(study, tm
 
 def test_what_another_coder_decided_meanwhile_stands_and_is_a_conflict(study, tmp_path):
     book, _ = run()
-    filled = fill(book, tmp_path / "b.xlsx", "To code (meddra)", {"Fracture, left wrist": {"choice": "1"}, "Cataract of both eyes": {"choice": "1"}})
-    decisions.decide(study, loaded(study), [Choice("meddra", "Fracture, left wrist", coding_code(study, "Fracture of wrist"))], "carl", "coder")
+    filled = fill(
+        book,
+        tmp_path / "b.xlsx",
+        "To code (meddra)",
+        {"Fracture, left wrist": {"choice": "1"}, "Cataract of both eyes": {"choice": "1"}},
+    )
+    decisions.decide(
+        study,
+        loaded(study),
+        [Choice("meddra", "Fracture, left wrist", coding_code(study, "Fracture of wrist"))],
+        "carl",
+        "coder",
+    )
     done = coding.take_in(study, filled, "cora", "coder")
     assert done.choices == 1 and "carl decided" in done.conflicts[0]
     assert decisions.standing(study)["meddra|fracture, left wrist"].coder == "carl"
@@ -526,13 +588,20 @@ def test_what_another_coder_decided_meanwhile_stands_and_is_a_conflict(study, tm
 
 def test_what_the_machine_coded_can_be_coded_otherwise(study, tmp_path):
     book, _ = run()
-    filled = fill(book, tmp_path / "b.xlsx", "Coded (meddra)", {"Headache": {"choice": coding_code(study, "Migraine"), "comment": "so agreed"}})
+    filled = fill(
+        book,
+        tmp_path / "b.xlsx",
+        "Coded (meddra)",
+        {"Headache": {"choice": coding_code(study, "Migraine"), "comment": "so agreed"}},
+    )
     coding.take_in(study, filled, "cora", "coder")
     run()
     sql = "SELECT DISTINCT term, method FROM coding WHERE verbatim = 'Headache'"
     assert published(study, sql) == [("Migraine", "decision")]
     book, _ = run()
-    back = fill(book, tmp_path / "c.xlsx", "Coded (meddra)", {"Headache": {"choice": "none"}, "Nausea": {"choice": "none"}})
+    back = fill(
+        book, tmp_path / "c.xlsx", "Coded (meddra)", {"Headache": {"choice": "none"}, "Nausea": {"choice": "none"}}
+    )
     done = coding.take_in(study, back, "cora", "coder")
     assert (done.choices, done.already) == (1, 1)  # on Nausea there was no decision to take back
     run()
@@ -595,7 +664,12 @@ def test_coverage_is_the_share_of_records_with_a_code_by_dictionary_form_and_sit
     coding.code(work)
     measures.run(work)
     rows = work.con.execute("SELECT record_key, dictionary, siteid, form, code, method FROM coding").fetchall()
-    stated = {(m, lv, s, c): (n, d) for m, lv, s, c, n, d in work.con.execute("SELECT metric, level, siteid, category, numerator, denominator FROM metrics WHERE metric LIKE 'CO%'").fetchall()}
+    stated = {
+        (m, lv, s, c): (n, d)
+        for m, lv, s, c, n, d in work.con.execute(
+            "SELECT metric, level, siteid, category, numerator, denominator FROM metrics WHERE metric LIKE 'CO%'"
+        ).fetchall()
+    }
     for metric, at in (("CO01", 1), ("CO02", 3)):
         for value in {row[at] for row in rows}:
             mine = [row for row in rows if row[at] == value]
@@ -633,7 +707,10 @@ def test_a_new_version_says_what_moves_what_is_no_longer_current_and_what_stays(
 @pytest.fixture(scope="module")
 def pilot(realdata) -> list[dict[str, str]]:
     """The terms of the pilot study: verbatim, lowest level term, preferred term, class."""
-    with zipfile.ZipFile(realdata / "cdisc-pilot-sdtm" / "cdiscpilot_update2.zip") as file, tempfile.TemporaryDirectory() as folder:
+    with (
+        zipfile.ZipFile(realdata / "cdisc-pilot-sdtm" / "cdiscpilot_update2.zip") as file,
+        tempfile.TemporaryDirectory() as folder,
+    ):
         path = Path(folder) / "ae.xpt"
         path.write_bytes(file.read("SDTM/ae.xpt"))
         frame, _ = pyreadstat.read_xport(path)
@@ -652,7 +729,12 @@ def pilot_dictionary(pilot, lowest: bool) -> dictionary.Dictionary:
 def typo(rng: random.Random, text: str) -> str:
     """One letter of a text replaced, left out, put in, or exchanged with the next."""
     at, kind, letter = rng.randrange(len(text)), rng.randrange(4), rng.choice("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
-    changed = (text[:at] + letter + text[at + 1 :], text[:at] + text[at + 1 :], text[:at] + letter + text[at:], text[:at] + text[at + 1 : at + 2] + text[at : at + 1] + text[at + 2 :])
+    changed = (
+        text[:at] + letter + text[at + 1 :],
+        text[:at] + text[at + 1 :],
+        text[:at] + letter + text[at:],
+        text[:at] + text[at + 1 : at + 2] + text[at : at + 1] + text[at + 2 :],
+    )
     return changed[kind]
 
 
@@ -662,11 +744,19 @@ def test_the_pilots_verbatims_are_coded_by_the_machine_and_none_wrong(pilot):
     coded = [(row, autocode.match(index, row["AETERM"]).code) for row in pilot]
     assert all(code and terms[code].preferred_term == row["AEDECOD"] for row, code in coded)
     others = {row["AELLT"]: row["AEDECOD"] for row in pilot if row["AELLT"] != row["AEDECOD"]}
-    index = autocode.index(pilot_dictionary(pilot, lowest=False))  # only preferred terms: the other names are verbatims nobody has seen
+    index = autocode.index(
+        pilot_dictionary(pilot, lowest=False)
+    )  # only preferred terms: the other names are verbatims nobody has seen
     found = {llt: autocode.match(index, llt).code for llt in others}
-    right = [llt for llt, code in found.items() if code and index.dictionary.by_code[code].preferred_term == others[llt]]
-    wrong = [llt for llt, code in found.items() if code and index.dictionary.by_code[code].preferred_term != others[llt]]
-    print(f"\n{len(coded)} of {len(pilot)} verbatims coded; of {len(others)} names not in the dictionary {len(right)} coded right, {len(wrong)} wrong")
+    right = [
+        llt for llt, code in found.items() if code and index.dictionary.by_code[code].preferred_term == others[llt]
+    ]
+    wrong = [
+        llt for llt, code in found.items() if code and index.dictionary.by_code[code].preferred_term != others[llt]
+    ]
+    print(
+        f"\n{len(coded)} of {len(pilot)} verbatims coded; of {len(others)} names not in the dictionary {len(right)} coded right, {len(wrong)} wrong"
+    )
     assert wrong == [] and len(right) >= 25
 
 
