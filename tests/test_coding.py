@@ -16,7 +16,7 @@ import pyreadstat
 import pytest
 from click.testing import CliRunner
 
-from cdmlib import checks, coding, demo, journal, mart, measures, snapshot, tables
+from cdmlib import checks, coding, demo, findings, journal, mart, measures, snapshot, tables
 from cdmlib import study as studies
 from cdmlib.cli import main
 from cdmlib.coding import autocode, decisions, dictionary, layouts, suggest, upversion, words
@@ -86,9 +86,7 @@ def run(study_id: str = "demo", cutoff: str = WEEK) -> tuple[Path, str]:
     work = mart.begin(study_id, cutoff)
     tables.build(work)
     coding.code(work)
-    checks.run(work)
-    from cdmlib import findings
-
+    checks.run(work, [check.id for check in checks.library() if check.domain == "coding"])
     findings.follow(work)
     book = coding.write(work)
     mart.publish(work)
