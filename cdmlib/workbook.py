@@ -191,10 +191,10 @@ def write(path: Path, book: Workbook) -> list[str]:
         checks = sorted(book.checks, key=lambda c: (order.index(c.outcome), SEVERITIES.index(c.severity), -c.n, c.id))
         pages = [_pages(pen, item) if item.outcome == "findings" else [] for item in checks]
         listings = [(item, _pages(pen, item)) for item in book.listings]
-        if book.checks:
-            _contents(pen, contents, book, since, list(zip(checks, pages, strict=True)), listings)
-        else:
+        if any(isinstance(item, AnswerSheet) for item in book.listings):
             _front(pen, contents, book, listings)
+        else:
+            _contents(pen, contents, book, since, list(zip(checks, pages, strict=True)), listings)
         if pen.long:
             _long_text(pen)
         xl.set_properties({"title": _plain(book.title), "created": _created(book.cutoff)})
@@ -474,7 +474,7 @@ def _contents(pen: _Pen, sheet: Worksheet, book: Workbook, since: list[_Page], c
 
 
 def _front(pen: _Pen, sheet: Worksheet, book: Workbook, listings: list) -> None:
-    """The first sheet of a workbook without checks: what it was made from, and the way to every other sheet."""
+    """The first sheet of a workbook to answer on: what it was made from, and the way to every other sheet."""
     for col, width in enumerate((24, 84, 12)):
         sheet.set_column(col, col, width)
     sheet.set_row(0, 26)
