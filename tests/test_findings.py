@@ -9,7 +9,7 @@ from collections import Counter
 import openpyxl
 import pytest
 
-from cdmlib import checks, cleaning, demo, findings, journal, mart, review, snapshot, tables
+from cdmlib import checks, cleaning, coding, demo, findings, journal, mart, review, snapshot, tables
 from cdmlib import study as studies
 from cdmlib.errors import CdmError
 
@@ -22,6 +22,7 @@ def run(cutoff):
     snapshot.ingest(study, cutoff)
     work = mart.begin("demo", cutoff)
     tables.build(work)
+    coding.code(work)
     checks.run(work)
     findings.follow(work)
     path = cleaning.write(work)
@@ -202,7 +203,7 @@ def test_a_review_is_outdated_when_a_value_changes_and_shows_old_and_new(weeks, 
     ).fetchone()
     con.close()
     mine = fill(
-        next((copy / "runs" / "2024-03-25-001").glob("*.xlsx")),
+        next((copy / "runs" / "2024-03-25-001").glob("cleaning_*.xlsx")),
         tmp_path / "f.xlsx",
         {id_: {"review_status": "Not an issue"}},
     )
