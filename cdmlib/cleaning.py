@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from cdmlib import changes, checks, queries, reconcile, snapshot, sqlfile, standard, tables, workbook
+from cdmlib import changes, checks, coding, queries, reconcile, snapshot, sqlfile, standard, tables, workbook
 from cdmlib.mart import Work, note
 from cdmlib.sqlfile import SqlFile
 from cdmlib.study import Reconciliation
@@ -32,7 +32,7 @@ _ORDER = "coalesce(list_position(['New', 'Reappeared', 'Changed', 'Review outdat
 
 
 def write(work: Work) -> Path:
-    """Write the run's cleaning workbook into the run's folder and return its path."""
+    """Write the run's cleaning workbook into the run's folder and return its path; beside it the coding workbook, where terms are coded."""
     reconcile.settle(work)
     path = work.folder / f"cleaning_{work.study.id}_{work.as_of}.xlsx"
     by_id = {check.id: check for check in checks.library(work.study)}
@@ -44,7 +44,7 @@ def write(work: Work) -> Path:
         *_changes_sheet(work),
         *(_listing_sheet(work, listing) for listing in sqlfile.read_folder(standard.SQL / "listings", "listing")),
     )
-    book = workbook.Workbook(
+    cleaning = workbook.Workbook(
         work.study.id,
         work.study.study.title,
         work.as_of,
@@ -56,8 +56,10 @@ def write(work: Work) -> Path:
         (*_reconciliations(work), *listings),
         _query_sheets(work),
     )
-    workbook.write(path, book)
+    workbook.write(path, cleaning)
     note(work.study, work.run, workbook=path.name)
+    if book := coding.write(work):
+        note(work.study, work.run, coding_workbook=book.name)
     return path
 
 

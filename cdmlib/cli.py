@@ -33,6 +33,17 @@ class Cdm(click.Group):
             sys.exit(1)
 
 
+class OfStudy(click.Group):
+    """Commands of one study, named before them: `cdm coding STUDY`, `cdm coding STUDY import FILE`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        verb = next((at for at, arg in enumerate(args) if at and arg in self.commands), len(args))
+        own = args[:verb]
+        if own and not own[0].startswith("-"):  # options may follow the study, as everywhere else
+            own = [*own[1:], own[0]]
+        return super().parse_args(ctx, own + args[verb:])
+
+
 @click.group(cls=Cdm, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="cdmlib", prog_name="cdm")
 def main() -> None:
@@ -546,6 +557,131 @@ def reset(study: object, person: str, reason: str) -> None:
     out.print(f"{person} can set a new password: cdm people {study.id} password", markup=False)
 
 
+@main.group(cls=OfStudy, invoke_without_command=True)
+@click.argument("study")
+@click.option("--cutoff", default="", help="Use the newest snapshot up to this date; the newest of all when not given.")
+@click.option(
+    "--out", "file", type=click.Path(dir_okay=False, path_type=Path), help="Also write a coding workbook to this file."
+)
+@click.pass_context
+def coding(context: click.Context, study: str, cutoff: str, file: Path | None) -> None:
+    """Code STUDY's reported terms with what has been decided so far and print how far it is, publishing nothing."""
+    from cdmlib import coding as codes
+    from cdmlib import tables
+
+    context.obj = study
+    if context.invoked_subcommand:
+        return
+    with _scratch(study, cutoff) as work:
+        tables.build(work)
+        for row in codes.code(work).itertuples():
+            if row.not_run:
+                out.print(f"{row.column}: not run, {row.not_run}", markup=False)
+                continue
+            how = ", ".join(
+                f"{getattr(row, name)} {name}"
+                for name in ("exact", "normalised", "synonym", "decision")
+                if getattr(row, name)
+            )
+            done = row.records - row.query - row.uncoded
+            out.print(
+                f"{row.column} with {row.dictionary} {row.version}: {done} of {row.records} reported terms coded ({how}); "
+                f"{row.query} with the site, {row.uncoded} wait for a coder, {row.flagged} of them flagged",
+                markup=False,
+            )
+        if file and (written := codes.write(work, file)):
+            out.print(f"{written}", markup=False)
+
+
+@coding.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.pass_obj
+def coding_import(study: str, file: Path) -> None:
+    """Take the choices and approvals in FILE, a coding workbook of STUDY, back into the journal."""
+    from cdmlib import coding as codes
+    from cdmlib import study as studies
+
+    done = codes.take_in(studies.load(study), file)
+    out.print(done.said, markup=False)
+    for conflict in done.conflicts:
+        out.print(f"  conflict: {conflict}", markup=False)
+    if done.choices or done.approved or done.rejected:
+        out.print(f"They count from the next run on: cdm weekly {study}", markup=False)
+    if done.conflicts:
+        sys.exit(1)
+
+
+@coding.command("approve")
+@click.option(
+    "--verbatim", multiple=True, help="Approve the decision on this reported term only; may be given more than once."
+)
+@click.option("--reject", is_flag=True, help="Reject instead; the coder decides again.")
+@click.option("--reason", default="", help="Why; a rejection needs it.")
+@click.pass_obj
+def coding_approve(study: str, verbatim: tuple[str, ...], reject: bool, reason: str) -> None:
+    """Approve the coding decisions of other people in STUDY; nobody approves their own."""
+    from cdmlib import coding as codes
+    from cdmlib import study as studies
+
+    opened = studies.load(study)
+    subjects = codes.subjects(opened, verbatim) if verbatim or reject else None
+    done, own = codes.approve(opened, subjects, not reject, reason)
+    for decision in done:
+        out.print(
+            f"  {decision.verbatim} → {decision.term} ({decision.code}), decided by {decision.coder}", markup=False
+        )
+    out.print(
+        f"{len(done)} decisions {'rejected' if reject else 'approved'}; {len(own)} of your own wait for another person.",
+        markup=False,
+    )
+
+
+@coding.command("upversion")
+@click.option(
+    "--to",
+    "folder",
+    required=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder with the new version of the dictionary.",
+)
+@click.option("--dictionary", "name", default="", help="Which dictionary; needed when the study declares several.")
+@click.option(
+    "--out",
+    "file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write every reported term with what becomes of it to this CSV file.",
+)
+@click.pass_obj
+def coding_upversion(study: str, folder: Path, name: str, file: Path | None) -> None:
+    """Say what a new version of a dictionary does to STUDY's published codes: what moves, what is no longer current, what stays."""
+    from cdmlib import coding as codes
+    from cdmlib import mart
+    from cdmlib import study as studies
+
+    opened = studies.load(study)
+    con = mart.open_published(opened)
+    frame = codes.compare(con, opened, codes.only(opened, name, folder), folder.resolve())
+    _print_frame(codes.summary(frame))
+    for row in frame[~frame.result.isin(("unchanged", "uncoded"))].itertuples():
+        now = f"; now {row.new_term} ({row.new_code})" if row.new_code not in ("", row.code) else ""
+        out.print(f"  {row.result}: {row.verbatim}, {row.records} records: {row.what}{now}", markup=False)
+    if file:
+        frame.to_csv(file, index=False, lineterminator="\n")
+        out.print(f"{len(frame)} reported terms written to {file}", markup=False)
+
+
+@coding.command("find")
+@click.argument("text")
+@click.option("--dictionary", "name", default="", help="Which dictionary; needed when the study declares several.")
+@click.pass_obj
+def coding_find(study: str, text: str, name: str) -> None:
+    """Look TEXT up in a dictionary of STUDY: terms that hold it or are like it."""
+    from cdmlib import coding as codes
+    from cdmlib import study as studies
+
+    _print_frame(codes.find(study, codes.only(studies.load(study), name), text))
+
+
 @main.group()
 def journal() -> None:
     """The append-only record of what people decided."""
@@ -592,10 +728,12 @@ def export(study: str, file: Path) -> None:
 def check(study: str, cutoff: str, only: tuple[str, ...]) -> None:
     """Run the checks on the newest snapshot and print how each ended, publishing nothing."""
     from cdmlib import checks, reconcile, tables
+    from cdmlib import coding as codes
 
     with _scratch(study, cutoff) as work:
         tables.build(work)
         reconcile.build(work)
+        codes.code(work)
         ran = checks.run(work, only)
         table = _table("check", "outcome", "findings", "title", "reason")
         for row in ran.itertuples():
@@ -774,6 +912,13 @@ def _score() -> None:
         table.add_row(row.kind, row.check_id, str(row.planted), str(row.found), f"{row.recall:.2f}")
     out.print(table)
     out.print(between.said, markup=False)
+    coded = con.execute(
+        "SELECT DISTINCT dictionary, verbatim, code FROM coding WHERE method IS DISTINCT FROM 'decision'"
+    ).fetchall()
+    offers = con.execute("SELECT dictionary, verbatim, number, code FROM coding_suggestions").fetchall()
+    out.print(
+        demonstration.score_coding(coded, offers, demonstration.read_coding_key(opened.folder)).said, markup=False
+    )
 
 
 def _scratch(study: str, cutoff: str):
@@ -841,6 +986,13 @@ def _table(*columns: str) -> Table:
             no_wrap=column in ("check", "dataset", "outcome"),
         )
     return table
+
+
+def _print_frame(frame: object) -> None:
+    table = _table(*(name.replace("_", " ") for name in frame.columns))
+    for row in frame.itertuples(index=False):
+        table.add_row(*("" if value is None or value != value else str(value) for value in row))
+    out.print(table)
 
 
 def _outcome(outcome: str) -> str:

@@ -17,8 +17,9 @@ from cdmlib import study as studies
 from cdmlib.errors import CdmError
 
 PACKAGE = Path(__file__).parent
-WEEKLY = ("10_ingest", "20_cleaning", "30_reconciliation", "50_metrics", "60_lock_readiness")
+WEEKLY = ("10_ingest", "20_cleaning", "30_reconciliation", "40_coding", "50_metrics", "60_lock_readiness")
 SHOWING = WEEKLY[2:]  # these read published results and change nothing
+DECLARED = {"30_reconciliation": "reconciliations", "40_coding": "dictionaries"}  # shown when the study declares any
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def weekly(study_id: str, cutoff: str = "", confirm: str = "", step: Callable[[s
     except BaseException as error:
         mart.finish(study, run, "failed", error=str(error))
         raise
-    shown = [name for name in SHOWING if name != "30_reconciliation" or study.reconciliations]
+    shown = [name for name in SHOWING if name not in DECLARED or getattr(study, DECLARED[name])]
     step("showing the results: " + ", ".join(shown))  # they are published by now: a failure here takes nothing back
     made = [first, second]
     for name in shown:
@@ -104,7 +105,7 @@ def weekly(study_id: str, cutoff: str = "", confirm: str = "", step: Callable[[s
         except CdmError as error:
             mart.note(study, run, not_shown=f"{name}: {error}")
             raise CdmError(f"The results of run {run} are published, but notebook {name} failed: {error}") from None
-    return Week(run, study.folder / "marts" / f"{run}.duckdb", next(out.glob("*.xlsx")), tuple(made))
+    return Week(run, study.folder / "marts" / f"{run}.duckdb", next(out.glob("cleaning_*.xlsx")), tuple(made))
 
 
 def code_cells(path: Path) -> list[str]:

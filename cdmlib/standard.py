@@ -18,6 +18,7 @@ DERIVED = ("subjects", "visits", "queries", "pages", "visit_status")  # made fro
 THIRD_PARTY = ("safety", "lbx", "samples", "irt", "epro", "device")  # what others say of the same subjects, to be reconciled with the EDC
 LISTINGS = ("edc_queries", "edc_pages", "edc_visits", "edc_issues")  # what the EDC says about the data
 OPERATIONAL = (*LISTINGS, *THIRD_PARTY)  # mapped like a domain, but subjects, visits and items are not made from them
+LATER = ("coding",)  # made from the tables by a module of its own, before the checks run
 SUPPORT = (
     "items",
     "fields",
@@ -91,7 +92,7 @@ def _with_common(common: tuple[Column, ...], own: tuple[Column, ...]) -> tuple[C
 @cache
 def domains() -> tuple[str, ...]:
     """The clinical tables, in alphabetical order: what subjects, visits and items are made from."""
-    return tuple(name for name in tables() if name not in DERIVED + OPERATIONAL + SUPPORT + REFERENCE)
+    return tuple(name for name in tables() if name not in DERIVED + OPERATIONAL + LATER + SUPPORT + REFERENCE)
 
 
 @cache

@@ -100,6 +100,18 @@ class FieldRule(Section):
     decimals: int | None = Field(None, ge=0, description="most decimal places")
 
 
+class DictionarySource(Section):
+    folder: str = Field(description="folder with the dictionary's files as delivered, from the study folder or absolute")
+    layout: Literal["meddra", "whodrug-b3", "whodrug-c3"] = Field(
+        description="how the dictionary is laid out: meddra, whodrug-b3 or whodrug-c3"
+    )
+    version: str = Field("", description="version of the dictionary; must be the one its files say, where they say one")
+    encoding: str = Field("utf-8", description="character encoding of the dictionary's files")
+    synonyms: list[str] = Field(
+        [], description="lists of synonyms (CSV with the columns verbatim and code), from the study folder or absolute"
+    )
+
+
 class Person(Section):
     id: PersonId = Field(description="user name, as the person signs in")
     name: str = Field(description="name in full")
@@ -192,6 +204,12 @@ class Content(Section):
     fields: dict[str, dict[str, FieldRule]] = Field({}, description="field specification, by table and column")
     readiness: Readiness = Field(Readiness(), description="when a subject is clean and the study ready for the lock")
     reconciliations: dict[Name, Reconciliation] = Field({}, description="sources that must agree, one table each")
+    dictionaries: dict[Name, DictionarySource] = Field(
+        {}, description="medical dictionaries that terms are coded with, one table a dictionary"
+    )
+    coding: dict[Name, dict[Name, str]] = Field(
+        {}, description='columns that are coded and the dictionary of each; "" for a column that is not'
+    )
     people: Annotated[list[Person], AfterValidator(_once_each)] = Field(
         [], description="who decides, one table a person"
     )
@@ -284,6 +302,7 @@ def _meaning(loc: list) -> tuple[type[Section] | None, str]:
         "readiness": Readiness,
         "people": Person,
         "reconciliations": Reconciliation,
+        "dictionaries": DictionarySource,
     }
     inside = {"left": Side, "right": Side, "subjects": SubjectIds, "fields": Compared}  # of a reconciliation, from its name on
     for depth, part in enumerate(loc):

@@ -10,7 +10,7 @@ from cdmlib import cases, sqlfile, standard
 CHECKS = sqlfile.read_folder(standard.SQL / "checks", "check")
 LISTINGS = sqlfile.read_folder(standard.SQL / "listings", "listing")
 CONTENT = sorted(path for path in standard.SQL.rglob("*.sql"))
-PREFIXES = {"subjects": "SU", "visits": "VI", "items": "IT", "recon": "RC", "lbx": "LX", "samples": "SA"}  # elsewhere the domain in capitals
+PREFIXES = {"subjects": "SU", "visits": "VI", "items": "IT", "coding": "CD", "recon": "RC", "lbx": "LX", "samples": "SA"}  # elsewhere the domain in capitals
 UNSTEADY = r"getvariable|now\s*\(|current_(date|time)|today\s*\(|random\s*\(|uuid|nextval|localtime|read_(csv|parquet)"
 UNTRANSLATED = r"try_strptime|quantile_cont|group\s+by\s+all|\bexclude\b"
 

@@ -8,10 +8,18 @@ from pathlib import Path
 
 import duckdb
 
-from cdmlib.demo import errors_planted, extract, feeds, generate, queries
+from cdmlib.demo import dictionaries, errors_planted, extract, feeds, generate, queries
 from cdmlib.demo.generate import CUT_OFFS
 from cdmlib.demo.lists import CONTENT, Row
-from cdmlib.demo.scoring import KindScore, ReconciliationScore, Score, score, score_reconciliation
+from cdmlib.demo.scoring import (
+    CodingScore,
+    KindScore,
+    ReconciliationScore,
+    Score,
+    score,
+    score_coding,
+    score_reconciliation,
+)
 from cdmlib.errors import CdmError
 
 __all__ = [
@@ -19,14 +27,17 @@ __all__ = [
     "CUT_OFFS",
     "SEED",
     "THIRD_PARTY",
+    "CodingScore",
     "KindScore",
     "ReconciliationScore",
     "Score",
     "create",
     "read_answer_key",
+    "read_coding_key",
     "read_reconciliation_key",
     "reconciled",
     "score",
+    "score_coding",
     "score_reconciliation",
 ]  # fmt: skip
 
@@ -41,7 +52,8 @@ COLUMNS = (
 def create(folder: Path, seed: int = SEED) -> None:
     """Write the demo study into a new folder, whose name becomes the study id.
 
-    It holds study.toml, table files, four weekly extracts with the feeds of third parties, and their answer keys. The same seed gives the same bytes.
+    It holds study.toml, table files, made-up dictionaries, four weekly extracts with the feeds of third parties, and their answer keys. The same seed
+    gives the same bytes.
     Raises CdmError when the folder holds something already.
     """
     folder = Path(folder)
@@ -59,6 +71,7 @@ def create(folder: Path, seed: int = SEED) -> None:
     (folder / "tables").mkdir()
     for path in sorted((CONTENT / "tables").glob("*.sql")):
         (folder / "tables" / path.name).write_bytes(path.read_bytes())
+    dictionaries.write(folder)
     _write_key(folder / "answer_key.csv", subjects, records, planted, by_error)
 
 
@@ -89,6 +102,12 @@ def reconciled(con: duckdb.DuckDBPyConnection, folder: Path, as_of: str) -> Reco
     for name in ("sae", "lab_results", "samples"):
         pairs += con.execute(f"SELECT '{name}', left_key, right_key FROM reconciliation_{name} WHERE result IN ('matched', 'mismatch')").fetchall()
     return score_reconciliation(found, pairs, read_reconciliation_key(folder), read_answer_key(folder), as_of)
+
+
+def read_coding_key(folder: Path) -> list[Row]:
+    """The right code of each reported term of a demo study and the method expected; no code where only a person can decide."""
+    with (Path(folder) / "coding_key.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def _write_key(path: Path, subjects: dict, records: list, planted: list, asked: dict[int, str]) -> None:

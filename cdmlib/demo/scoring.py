@@ -61,6 +61,51 @@ class Score:
         return "\n".join(lines + [f"  no planted cause: {check} on {key}" for check, key in self.unexplained])
 
 
+@dataclass(frozen=True)
+class CodingScore:
+    """Different reported terms of which the coding key knows the right code: coded by the machine, and the suggestions for the others."""
+
+    machine: int
+    wrong: tuple[tuple[str, str, str], ...]  # verbatim, code given, right code
+    waiting: int
+    first: int
+    among: int
+
+    @property
+    def said(self) -> str:
+        lines = [
+            f"Coding: the machine coded {self.machine} different reported terms, {len(self.wrong)} of them wrong. Of {self.waiting} others the "
+            f"first suggestion is right for {self.first}, one of the suggestions for {self.among}."
+        ]
+        return "\n".join(
+            lines
+            + [
+                f"  wrong: {verbatim} has {given}, right is {right or 'a choice'}"
+                for verbatim, given, right in self.wrong
+            ]
+        )
+
+
+def score_coding(
+    coded: Iterable[tuple[str, str, str | None]], offers: Iterable[tuple[str, str, int, str]], key: Iterable[Row]
+) -> CodingScore:
+    """Hold codes (dictionary, verbatim, code) and suggestions (dictionary, verbatim, number, code) against the right codes.
+
+    A term without a right code in the key is one that only a person can decide: a code from the machine is wrong.
+    """
+    right = {(row["dictionary"], row["verbatim"]): row["code"] for row in key}
+    suggested: dict[tuple[str, str], list[str]] = {}
+    for dictionary, verbatim, _, code in sorted(offers):
+        suggested.setdefault((dictionary, verbatim), []).append(code)
+    known = sorted({(d, v, code or "") for d, v, code in coded if (d, v) in right})
+    machine = [(d, v, code) for d, v, code in known if code]
+    waiting = [(d, v) for d, v, code in known if not code and right[d, v]]
+    return CodingScore(
+        len(machine), tuple((v, code, right[d, v]) for d, v, code in machine if code != right[d, v]), len(waiting),
+        sum(suggested.get(place, [""])[0] == right[place] for place in waiting), sum(right[place] in suggested.get(place, []) for place in waiting),
+    )  # fmt: skip
+
+
 def present(row: Row, as_of: str) -> bool:
     """Whether a planted error stands in the extract of a cut-off date."""
     return row["first_week"] <= as_of and (not row["last_week"] or as_of <= row["last_week"])
