@@ -13,6 +13,7 @@ from cdmlib.errors import CdmError, listed
 from cdmlib.sqlfile import SqlFile, parameter
 
 AS_OF = "2024-06-30"  # the cut-off date in every case table that does not set `$as_of = …`
+Columns = dict[str, tuple[standard.Column, ...]]
 OVERRIDE = re.compile(r"\$(\w+)\s*=\s*(.+)")
 
 
@@ -53,8 +54,11 @@ def path_of(check: SqlFile) -> Path:
     return check.path.with_suffix(".md")
 
 
-def read(check: SqlFile) -> list[CaseTable]:
-    """The case tables of a check. Raises CdmError when there are none or when they leave out what each must show."""
+def read(check: SqlFile, columns: Columns | None = None) -> list[CaseTable]:
+    """The case tables of a check. Raises CdmError when there are none or when they leave out what each must show.
+
+    columns: the tables and columns that a case may fill; the standard ones when not given.
+    """
     path = path_of(check)
     if not path.exists():
         raise CdmError(
@@ -66,7 +70,7 @@ def read(check: SqlFile) -> list[CaseTable]:
             block.append(line.strip())
             continue
         if block:
-            cases = _table(path, block, number)
+            cases = _table(path, block, number, columns or standard.tables())
             number += len(cases)
             tables.append(CaseTable(tuple(cases), dict(params)))
             block, params = [], {}
@@ -86,7 +90,7 @@ def read(check: SqlFile) -> list[CaseTable]:
     return tables
 
 
-def _table(path: Path, lines: list[str], offset: int) -> list[Case]:
+def _table(path: Path, lines: list[str], offset: int, columns: Columns) -> list[Case]:
     header, rule, *body = ([cell.strip() for cell in line.strip("|").split("|")] for line in lines)
     if not all(re.fullmatch(r":?-+:?", cell) for cell in rule):
         raise CdmError(f"{path}: the second line of a case table must be |---|---|…")
@@ -98,9 +102,9 @@ def _table(path: Path, lines: list[str], offset: int) -> list[Case]:
     for name in header[:-2]:
         prefix, dot, column = name.rpartition(".")
         table = prefix if dot else table
-        if table not in standard.tables() or column not in {c.name for c in standard.tables()[table]}:
+        if table not in columns or column not in {c.name for c in columns[table]}:
             raise CdmError(
-                f"{path}: {name!r} is not a column of a standard table. Write table.column, such as ae.aeterm."
+                f"{path}: {name!r} is not a column of a standard table, nor one that the study adds. Write table.column, such as ae.aeterm."
             )
         places.append((table, column))
     cases = []
@@ -133,10 +137,13 @@ def _case(number: int, places: list[tuple[str, str]], cells: list[str]) -> Case:
     return Case(number, tuple(rows.items()), key, cells[-2] == "yes", cells[-1], any(not cell for cell in cells[:-2]))
 
 
-def run(check: SqlFile, con: duckdb.DuckDBPyConnection) -> list[CaseResult]:
-    """Run the cases of a check in `con`, a database from `standard.empty_database`, which is left empty again."""
+def run(check: SqlFile, con: duckdb.DuckDBPyConnection, columns: Columns | None = None) -> list[CaseResult]:
+    """Run the cases of a check in `con`, a database from `standard.empty_database`, which is left empty again.
+
+    columns: the tables and columns of that database; the standard ones when not given.
+    """
     results = []
-    for table in read(check):
+    for table in read(check, columns):
         params = {"as_of": AS_OF} | check.params | table.params
         used = {name: value for name, value in params.items() if re.search(rf"\${name}\b", check.sql)}
         con.execute("BEGIN")

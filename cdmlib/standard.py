@@ -127,10 +127,10 @@ def macros_only() -> duckdb.DuckDBPyConnection:
     return con
 
 
-def empty_database() -> duckdb.DuckDBPyConnection:
-    """An in-memory database with the macros and every standard table, empty and with all its columns."""
+def empty_database(of: dict[str, tuple[Column, ...]] | None = None) -> duckdb.DuckDBPyConnection:
+    """An in-memory database with the macros and every standard table, or the tables given, empty and with all columns."""
     con = duckdb.connect(config={"threads": 1})
     load_macros(con)
-    for name, columns in tables().items():
+    for name, columns in (of or tables()).items():
         con.execute(f"CREATE TABLE {name} ({', '.join(f'{quote(c.name)} {c.sql_type}' for c in columns)})")
     return con

@@ -16,7 +16,7 @@ from cdmlib.cli import main
 ROOT = Path(__file__).parents[1]
 LAYERS = [
     "errors", "sqlfile", "standard", "cases", "readers", "study", "journal", "snapshot", "mart", "tables",
-    "checks", "findings", "edc", "queries", "measures", "workbook", "cleaning", "review",
+    "checks", "catalogue", "findings", "edc", "queries", "measures", "workbook", "cleaning", "review",
     "evidence", "notebooks", "scaffold", "demo", "cli", "docs",
 ]  # fmt: skip
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
