@@ -240,3 +240,58 @@ CREATE OR REPLACE MACRO vs_standard_unit(u) AS
         WHEN unit_key(u) IN ('beats/min', 'bpm') THEN 'beats/min'
         WHEN unit_key(u) IN ('breaths/min', '%', 'kg/m2') THEN unit_key(u)
     END;
+
+-- ── adverse events, history and medications ─────────────────────────────────────────────────────────────────────
+
+-- What tells one event or medication of a subject from another: its own number (repeated at several visits), else its record.
+CREATE OR REPLACE MACRO event_key(record, number) AS CASE WHEN blank(number) THEN 'record ' || record ELSE 'number ' || trim(number) END;
+
+-- The number of an event, condition or medication without leading zeros, in capitals.
+CREATE OR REPLACE MACRO number_key(t) AS nullif(ltrim(upper(trim(t)), '0'), '');
+
+-- A text that refers to numbers (2; 1, 2; 02 and 3) names this one.
+CREATE OR REPLACE MACRO names_number(t, number) AS
+    coalesce(list_contains(list_transform(regexp_split_to_array(upper(t), '[^A-Z0-9]+'), lambda x: ltrim(x, '0')), number_key(number)), false);
+
+-- The outcome of an event is death.
+CREATE OR REPLACE MACRO fatal_outcome(t) AS coalesce(regexp_matches(upper(trim(t)), '^(FATAL|DEATH|DIED)'), false);
+
+-- A grade from 1 to 5 as a number: 3, GRADE 3, 3 (severe), CTCAE GRADE 3. NULL for any other text.
+CREATE OR REPLACE MACRO toxicity_grade(t) AS
+    TRY_CAST(nullif(regexp_extract(upper(trim(t)), '^(?:(?:CTCAE |CTC |NCI )*GRADE *)?([1-5])(?:\.0)?(?:[^0-9.].*)?$', 1), '') AS INTEGER);
+
+-- What was done with study treatment: WITHDRAWN, REDUCED, INTERRUPTED or INCREASED; NULL for none of them.
+CREATE OR REPLACE MACRO treatment_action(t) AS
+    CASE
+        WHEN regexp_matches(upper(t), 'NOT (CHANGED|APPLICABLE|WITHDRAWN|INTERRUPTED|REDUCED|STOPPED|DISCONTINUED)|^(NONE|NO)\b|UNKNOWN') THEN NULL
+        WHEN regexp_matches(upper(t), 'REDUC|DECREAS|LOWERED') THEN 'REDUCED'
+        WHEN regexp_matches(upper(t), 'INTERRUPT|TEMPORAR|WITHHELD|\bHELD\b|PAUSED') THEN 'INTERRUPTED'
+        WHEN regexp_matches(upper(t), 'WITHDRAWN|DISCONTINU|STOPPED|PERMANENT') THEN 'WITHDRAWN'
+        WHEN regexp_matches(upper(t), 'INCREAS') THEN 'INCREASED'
+    END;
+
+-- Causality in any usual scale as Y (at least possible) and N (none, unlikely, remote); NULL for codes in figures and unknown.
+CREATE OR REPLACE MACRO related(t) AS
+    CASE
+        WHEN regexp_matches(upper(trim(t)), '^(N|NO|NONE|NOT|REMOTE|UNLIKELY|UNRELATED|IMPROBABLE|DOUBTFUL)\b') THEN 'N'
+        WHEN regexp_matches(upper(trim(t)), '^(Y|YES|RELATED|POSSIBL[EY]|PROBABL[EY]|DEFINITE(LY)?|CERTAIN(LY)?|LIKELY|REASONABLE|SUSPECTED)\b') THEN 'Y'
+    END;
+
+-- The only sex that can have a condition, going by its words (M or F); NULL for all others. \b keeps INTESTINAL from being TESTI.
+CREATE OR REPLACE MACRO sex_of_condition(t) AS
+    CASE
+        WHEN regexp_matches(upper(t), '\b(FAMILY|MOTHER|FATHER|WIFE|HUSBAND|PARTNER|BROTHER|SISTER|SON|DAUGHTER)\b') THEN NULL
+        WHEN regexp_matches(upper(t), '\b(PROSTAT|TESTIS\b|TESTES\b|TESTIC|SCROT|PENI(S|LE)\b|ERECTILE|EJACULAT|EPIDIDYM|VASECTOM|PHIMOS|PARAPHIMOS|ORCHI(TIS|ECTOM|DECTOM|OPEX)|PRIAPISM|VARICOCELE|SEMINOMA|BALANITIS|AZOOSPERM|OLIGOSPERM)') THEN 'M'
+        WHEN regexp_matches(upper(t), '\b(PREGNAN|OVAR(Y|IES|IAN)|UTER(US|INE|O)|INTRAUTERINE|VAGIN|VULV|HYSTERECTOM|HYSTEROSCOP|OOPHORECTOM|SALPINGO|ENDOMETRI|CERVICITIS|MENOPAUS|PERIMENOPAUS|POSTMENOPAUS|MENOMETRO|MENORRHAG|METRORRHAG|AMENORRH|DYSMENORRH|OLIGOMENORRH|HYPERMENORRH|MENSES\b|MENSTR|MISCARRIAGE|ABORTION|PREECLAMPS|PRE-ECLAMPS|CAESAREAN|CESAREAN|POSTPARTUM|POST-PARTUM|GESTATION)') THEN 'F'
+    END;
+
+-- A text that stands in a term field without naming anything: none, unknown, a number, not applicable.
+CREATE OR REPLACE MACRO no_term(t) AS
+    NOT blank(t)
+    AND (unknown_text(t) OR NOT regexp_matches(upper(t), '\pL')
+         OR regexp_full_match(upper(trim(t)), '(NONE|NIL|NO|YES|TEST|NO (KNOWN )?(NEW )?(ADVERSE EVENTS?|AES?|EVENTS?|SYMPTOMS?|MEDICAL HISTORY|HISTORY|MEDICATIONS?)|NOTHING|SEE (ABOVE|BELOW|COMMENTS?|NOTES?))\.?'));
+
+-- Several things in one text: nausea and vomiting, cough/fever, rash + itching; a comma alone is no sign, and fixed pairs are one thing.
+CREATE OR REPLACE MACRO several_terms(t) AS
+    regexp_matches(regexp_replace(upper(t), 'HAND AND FOOT|HAND,? FOOT AND MOUTH|FOOT AND MOUTH|HEAD AND NECK|PINS AND NEEDLES|NECK AND SHOULDER|EARS?,? NOSE AND THROAT|SKIN AND SOFT TISSUE|UPPER AND LOWER|LEFT AND RIGHT|RIGHT AND LEFT|AND/OR|N/A|MILD/MODERATE|CUTS AND BRUISES|(BETWEEN|BOTH) \w+ AND', '', 'g'),
+                   '\w AND \w|\w *& *\w|\w *\+ \w|;|\pL{3,} */ *\pL{3,}');

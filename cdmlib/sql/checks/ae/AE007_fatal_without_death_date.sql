@@ -11,5 +11,5 @@ The date of death may come from demographics or disposition. It does not read to
 SELECT a.record_key, a.siteid, a.subjid, a.visit, a.aeterm, a.aeout, a.aesdth, a.aeendtc, s.death_date
 FROM   ae AS a
 LEFT JOIN subjects AS s ON s.subjid = a.subjid
-WHERE  (regexp_matches(upper(trim(a.aeout)), '^(FATAL|DEATH|DIED)') OR a.aesdth = 'Y')
+WHERE  (fatal_outcome(a.aeout) OR a.aesdth = 'Y')
 AND    blank(s.death_date)

@@ -17,7 +17,7 @@ WITH events AS (
     FROM   ae
     WHERE  NOT blank(aeterm)
     AND    NOT blank(aestdtc)
-    GROUP BY subjid, upper(trim(aeterm)), CASE WHEN blank(aespid) THEN 'record ' || record_key ELSE 'number ' || trim(aespid) END
+    GROUP BY subjid, upper(trim(aeterm)), event_key(record_key, aespid)
 )
 SELECT later.record_key, later.siteid, later.subjid, later.aespid, later.aeterm, later.aestdtc, later.aeendtc,
        earlier.record_key AS other_record_key, earlier.aestdtc AS other_start, earlier.aeendtc AS other_end

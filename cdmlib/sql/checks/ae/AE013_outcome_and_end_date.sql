@@ -12,7 +12,7 @@ Where the study enters the date of death as the end of events that had not resol
 */
 WITH events AS (
     SELECT record_key, siteid, subjid, visit, aespid, aeterm, aestdtc, aeendat, aeendtc, aeongo, aeout,
-           upper(trim(aeterm)) AS term, CASE WHEN blank(aespid) THEN 'record ' || record_key ELSE 'number ' || trim(aespid) END AS event_key,
+           upper(trim(aeterm)) AS term, event_key(record_key, aespid) AS event_key,
            CASE WHEN NOT blank(aeendtc) OR NOT blank(aeendat) THEN 1 ELSE 0 END AS ended,
            CASE WHEN regexp_matches(upper(trim(aeout)), '^(RECOVERED|RESOLVED)') THEN 1 ELSE 0 END AS recovered,
            CASE WHEN regexp_matches(upper(trim(aeout)), '^(NOT (RECOVERED|RESOLVED|YET)|UNRESOLVED|UNCHANGED|ONGOING|RECOVERING|RESOLVING)') THEN 1 ELSE 0 END AS unresolved

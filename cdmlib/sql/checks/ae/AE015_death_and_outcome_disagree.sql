@@ -8,4 +8,4 @@ SELECT record_key, siteid, subjid, visit, aeterm, aesdth, aeout
 FROM   ae
 WHERE  NOT blank(aeterm)
 AND    NOT blank(aeout)
-AND    (aesdth IS NOT DISTINCT FROM 'Y') <> regexp_matches(upper(trim(aeout)), '^(FATAL|DEATH|DIED)')
+AND    (aesdth IS NOT DISTINCT FROM 'Y') <> fatal_outcome(aeout)

@@ -19,7 +19,7 @@ WITH medications AS (
            min(nullif(cmstdtc, '')) AS cmstdtc, nullif(max(coalesce(cmendtc, '')), '') AS cmendtc
     FROM   cm
     WHERE  NOT blank(cmtrt)
-    GROUP BY subjid, upper(trim(cmtrt)), CASE WHEN blank(cmspid) THEN 'record ' || record_key ELSE 'number ' || trim(cmspid) END
+    GROUP BY subjid, upper(trim(cmtrt)), event_key(record_key, cmspid)
 )
 SELECT later.record_key, later.siteid, later.subjid, later.cmspid, later.cmtrt, later.indication, later.dose, later.frequency, later.cmstdtc,
        later.cmendtc, earlier.record_key AS other_record_key, earlier.dose AS other_dose, earlier.cmstdtc AS other_start, earlier.cmendtc AS other_end
