@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 from collections import Counter
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bench.detection import measure, page, plant
+from bench.detection import measure, page
 
 SEED, SUBJECTS = 20240325, 12000
 

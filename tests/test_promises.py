@@ -15,7 +15,7 @@ from cdmlib.cli import main
 
 ROOT = Path(__file__).parents[1]
 LAYERS = [
-    "errors", "sqlfile", "standard", "cases", "readers", "study", "journal", "snapshot", "mart", "tables",
+    "errors", "sqlfile", "standard", "cases", "readers", "study", "journal", "snapshot", "mart", "specification", "tables",
     "checks", "catalogue", "findings", "edc", "queries", "measures", "workbook", "cleaning", "review",
     "evidence", "notebooks", "scaffold", "demo", "cli", "docs",
 ]  # fmt: skip

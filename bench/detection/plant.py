@@ -193,7 +193,7 @@ def plant(trial: Trial, density: float) -> tuple[list[Record], list[Error], dict
             used |= places
             taken += 1
             errors.append(_enter(trial, records, dropped, kind, index, given))
-    return _with_keys(trial, records, errors, dropped) + (possible,)
+    return (*_with_keys(trial, records, errors, dropped), possible)
 
 
 def _enter(trial: Trial, records: list[Record], dropped: set[int], kind: Row, index: int, given: Row) -> Error:

@@ -96,6 +96,9 @@ CREATE OR REPLACE MACRO iso_earliest(d) AS min_by(left(d, 10), nullif(d, '') || 
 CREATE OR REPLACE MACRO study_day(a, reference) AS
     CASE WHEN iso_days(reference, a) >= 0 THEN iso_days(reference, a) + 1 ELSE iso_days(reference, a) END;
 
+-- The date of a planned study day: day 1 is the first dose, there is no day 0, and day -7 is seven days before it.
+CREATE OR REPLACE MACRO planned_date(first_dose, day) AS iso_plus(first_dose, CASE WHEN day > 0 THEN day - 1 ELSE day END);
+
 -- ── text to numbers and codes ───────────────────────────────────────────────────────────────────────────────────
 
 -- A plain decimal number; '<0.5', '1,5' and 'ND' give NULL.
@@ -125,6 +128,18 @@ CREATE OR REPLACE MACRO blank(t) AS coalesce(trim(t), '') = '';
 CREATE OR REPLACE MACRO unknown_text(t) AS
     regexp_full_match(upper(trim(t)), '((UNKNOWN|UNKN|UNK|UN|NK|NI|ND|NA|N/A|X+|\?+|NOT KNOWN|NOT DONE|NOT APPLICABLE|NOT AVAILABLE)[-/. ]*)+');
 
+-- The value is one of a list written A|B|C, without regard to case and spaces at the ends; yes and no count however coded.
+CREATE OR REPLACE MACRO in_list(t, list) AS
+    strpos(t, '|') = 0
+    AND (strpos('|' || upper(list) || '|', '|' || upper(trim(t)) || '|') > 0 OR strpos('|' || upper(list) || '|', '|' || upper(yes_no(t)) || '|') > 0);
+
+-- A list written A|B|C as a reader wants it: A, B, C, and of a long one its beginning.
+CREATE OR REPLACE MACRO list_words(list) AS
+    CASE WHEN length(list) > 160 THEN replace(regexp_extract(left(list, 160), '^(.*)\|', 1), '|', ', ') || ' …' ELSE replace(list, '|', ', ') END;
+
+-- Something was due on a day and has had `days` more: overdue from the day after. Due on 2024-06-10 with 5 days more: not on 2024-06-15, but on 2024-06-16.
+CREATE OR REPLACE MACRO overdue(due, days, as_of) AS iso_days(due, as_of) > days;
+
 -- A disposition record that is a milestone (informed consent obtained, randomised, enrolled, a final visit), going by its term.
 CREATE OR REPLACE MACRO milestone_term(term) AS
     regexp_matches(upper(trim(term)), '^INFORMED (CONSENT|ASSENT)|^(CONSENT|ASSENT) (OBTAINED|SIGNED|GIVEN)|^RANDOMI[SZ]|^ENROL|^ELIGIBILITY|^ENTERED INTO|^FINAL .*VISIT$')
@@ -135,6 +150,14 @@ CREATE OR REPLACE MACRO study_disposition(category, subcategory, term) AS
     NOT blank(term)
     AND NOT milestone_term(term)
     AND NOT regexp_matches(upper(concat_ws(' ', category, subcategory)), 'MILESTONE|OTHER EVENT|TREATMENT|STUDY DRUG|STUDY MEDICATION');
+
+-- What a disposition says, by its term in the code list or else in words: no part in the study (screening failure), an own wish, death, contact lost.
+CREATE OR REPLACE MACRO screen_failure_term(term) AS regexp_matches(upper(trim(term)), '^SCREEN(ING)?[ -]*FAIL');
+CREATE OR REPLACE MACRO death_term(term) AS regexp_matches(upper(trim(term)), '^(DEATH|DIED)');
+CREATE OR REPLACE MACRO completed_term(term) AS regexp_matches(upper(trim(term)), '^(STUDY |PROTOCOL )?COMPLET(ED|ION)');
+CREATE OR REPLACE MACRO lost_term(term) AS regexp_matches(upper(trim(term)), '^LOST TO FOLLOW');
+CREATE OR REPLACE MACRO consent_withdrawn_term(term) AS
+    regexp_matches(upper(trim(term)), 'WITHDR(A|E)W.*CONSENT|CONSENT.*WITHDR|WITHDRAWAL BY SUBJECT|WITHDRAWAL OF CONSENT');
 
 -- What a form is called in a text for the site, when the extract does not name it.
 CREATE OR REPLACE MACRO form_name(domain) AS

@@ -3,7 +3,7 @@ title:    Data after death
 severity: critical
 action:   query
 message:  Subject {subjid}: date of death is {death_date}, but {record} is dated {last_date}. Please correct one of the dates.
-optional: vs, lb, ex
+optional: vs, lb, ex, sv, eg, qs, pr, ex.exoccur, sv.svoccur, pr.prstdtc
 
 One finding for each subject, on the latest record after death. Partial dates are compared only as far as both are known.
 Adverse events are looked at by AE011.
@@ -12,6 +12,14 @@ WITH dated AS (
     SELECT subjid, 'a vital sign' AS record, max(vsdtc) AS day FROM vs GROUP BY subjid
     UNION ALL
     SELECT subjid, 'a laboratory sample', max(lbdtc) FROM lb GROUP BY subjid
+    UNION ALL
+    SELECT subjid, 'an electrocardiogram', max(egdtc) FROM eg GROUP BY subjid
+    UNION ALL
+    SELECT subjid, 'a questionnaire', max(qsdtc) FROM qs GROUP BY subjid
+    UNION ALL
+    SELECT subjid, 'a procedure', max(prstdtc) FROM pr GROUP BY subjid
+    UNION ALL
+    SELECT subjid, 'a visit', max(svstdtc) FROM sv WHERE svoccur IS DISTINCT FROM 'N' GROUP BY subjid
     UNION ALL
     SELECT subjid, 'a dose of study treatment', max(greatest(exstdtc, exendtc)) FROM ex WHERE exoccur IS DISTINCT FROM 'N' GROUP BY subjid
 )
