@@ -64,7 +64,7 @@ def _ended(c: Case, prefix: str = "AE", lasting: int = 1) -> bool:
 
 def ae_after_death(c: Case) -> Row | None:
     day = c.subject.death and c.subject.death + days(between(c.rng, 2, 9))
-    if not day or day + days(4) > c.as_of or not _plain(c) or not _ended(c):
+    if not day or day + days(4) > c.as_of or not _plain(c) or not _ended(c) or c.v["AECONTRT"] != "N":
         return None
     return {"AESTDAT": written(day), "AEENDAT": written(day + days(3))}
 
