@@ -20,7 +20,7 @@ from cdmlib.study import Study
 class Need:
     """One standard table that a check reads: the columns without which it can't run, and those used when collected.
 
-    The keys that every record has (record_key, siteid, subjid, visit, form) are not named.
+    The keys that every record has (record_key, siteid, subjid, visit, form) and the library's reference tables are not named.
     """
 
     table: str
@@ -114,7 +114,7 @@ def needs(check: SqlFile, con: duckdb.DuckDBPyConnection) -> tuple[Need, ...]:
     that stands without its table's name in a subquery and that the query around it has as well.
     """
     there = tables.collected(con)
-    used = sorted(con.get_table_names(re.sub(r"\$\w+", "NULL", check.sql)) & set(there))
+    used = sorted(con.get_table_names(re.sub(r"\$\w+", "NULL", check.sql)) & set(there) - set(standard.REFERENCE))
     text = re.sub(r"/\*.*?\*/|--[^\n]*|'[^']*'", " ", check.sql, flags=re.DOTALL).lower()
     words = set(re.findall(r"\w+", text))
     found = []

@@ -261,7 +261,7 @@ def new(check_id: str, title: str, domain: str, folder: Path) -> Path:
         raise CdmError(
             f"{check_id!r} can't be a check id: it must be two to four capitals and three figures, such as AE101."
         )
-    if domain not in standard.tables() or domain in standard.SUPPORT[1:]:
+    if domain not in standard.tables() or domain in standard.SUPPORT[1:] + standard.REFERENCE:
         raise CdmError(
             f"{domain!r} is not a standard table; there are {', '.join(standard.domains() + standard.DERIVED)}."
         )

@@ -238,7 +238,8 @@ def reason(error: duckdb.Error) -> str:
 
 
 def _support(con: duckdb.DuckDBPyConnection, study: Study) -> None:
-    """The tables `fields` (what each collected column may hold) and `visit_plan` (the schedule of study.toml)."""
+    """The reference tables, `fields` (what each collected column may hold) and `visit_plan` (the schedule of study.toml)."""
+    standard.load_reference(con)
     for name in ("fields", "visit_plan"):
         con.execute(f"CREATE TABLE {name} ({', '.join(f'{c.name} {c.sql_type}' for c in standard.tables()[name])})")
     there = collected(con)
