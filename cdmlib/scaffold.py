@@ -228,6 +228,8 @@ def _study_toml(study_id: str, title: str, sources: dict, subjects: dict[str, st
         "# [[visits]]", '# name = "WEEK 2"', "# number = 3", "# day = 15", "# before = 3", "# after = 3", "",
         "# Limits of this study, by check id, and checks switched off, each with its reason.",
         "# [parameters.DM002]", "# low = 50", "", "# [off]", '# VS003 = "Weight is only collected at screening"', "",
+        "# What a field may hold; CONTRIBUTING.md has every key. A table fields.csv beside this file says the same.",
+        "# [fields.ae]", '# aeser = { required = true, codelist = "NY" }', '# aesdth = { shown_when = "aeser = Y" }', "",
     ]  # fmt: skip
     return "\n".join(lines)
 

@@ -21,4 +21,4 @@ SELECT i.record_key, i.siteid, i.subjid, i.visit, i.iedtc,
 FROM   first_page AS i
 JOIN   subjects AS s ON s.subjid = i.subjid
 WHERE  iso_after(i.iedtc, s.randomised_date)
-OR     iso_after(i.iedtc, s.first_dose)
+OR     (iso_after(i.iedtc, s.first_dose) AND iso_before(s.first_dose, s.randomised_date) IS DISTINCT FROM true)

@@ -13,14 +13,23 @@ WITH typed AS (
     LEFT JOIN fields AS d ON d.domain = f.domain AND d.collected = f.field AND d.type IN ('date', 'number', 'integer')
     WHERE  f.spec_type IN ('number', 'integer', 'date')
     GROUP BY f.domain, f.field, f.label, f.spec_type
+),
+seen AS MATERIALIZED (
+    SELECT i.record_key, i.siteid, i.subjid, i.visit, i.form, i.domain, i.field, i.value, t.label, t.spec_type, t.derived
+    FROM   items AS i
+    JOIN   typed AS t ON t.domain = i.domain AND t.field = i.field
+    WHERE  i.value <> ''
+),
+tried AS MATERIALIZED (
+    SELECT record_key, siteid, subjid, visit, form, domain, field, value, label, spec_type, derived, num(value) AS number,
+           CASE WHEN spec_type = 'date' THEN iso_date(value) END AS day
+    FROM   seen
 )
-SELECT i.record_key, i.siteid, i.subjid, i.visit, i.form, concat_ws(' ', coalesce(nullif(trim(i.form), ''), form_name(i.domain)), i.visit) AS page,
-       i.domain, i.field, t.label, i.value,
-       CASE t.spec_type WHEN 'number' THEN 'a number' WHEN 'integer' THEN 'a whole number' ELSE 'a date' END AS expected
-FROM   items AS i
-JOIN   typed AS t ON t.domain = i.domain AND t.field = i.field
-WHERE  NOT blank(i.value)
-AND    NOT unknown_text(i.value)
-AND    ((t.spec_type IN ('number', 'integer') AND num(i.value) IS NULL AND NOT t.derived)
-        OR (t.spec_type = 'integer' AND num(i.value) <> trunc(num(i.value)))
-        OR (t.spec_type = 'date' AND iso_date(i.value) IS NULL AND NOT t.derived))
+SELECT record_key, siteid, subjid, visit, form, concat_ws(' ', coalesce(nullif(trim(form), ''), form_name(domain)), visit) AS page,
+       domain, field, label, value, CASE spec_type WHEN 'number' THEN 'a number' WHEN 'integer' THEN 'a whole number' ELSE 'a date' END AS expected
+FROM   tried
+WHERE  NOT blank(value)
+AND    NOT unknown_text(value)
+AND    ((spec_type IN ('number', 'integer') AND number IS NULL AND NOT derived)
+        OR (spec_type = 'integer' AND number <> trunc(number))
+        OR (spec_type = 'date' AND day IS NULL AND NOT derived))
