@@ -46,6 +46,9 @@ def print_misses(result: measure.Result) -> None:
         print(f"clean data: {check} speaks {number} times, such as on {example}")
     for density, kinds in result.by_density.items():
         for kind in kinds:
+            print(
+                f"{density:.1%} {kind.kind}: {kind.planted} planted, aimed {' '.join(kind.aimed) or '-'}; spoke: {dict(kind.checks)}"
+            )
             for error in kind.missed[:3] if kind.aimed else ():
                 print(
                     f"{density:.1%} {kind.kind}: missed by {kind.aimed}: {error.subject} {error.before} -> {error.after}"

@@ -28,11 +28,12 @@ DEVIATIONS = (
 def add(seed: int, subjects: dict[str, Subject], records: list[Record]) -> list[Record]:
     """The records of these forms for every subject; each is entered with the visit it belongs to."""
     stamps = {(r.subject, r.visit): r.created for r in records if r.form == "SV"}
+    pulses = {(r.subject, r.visit): r.history[0][1].get("PULSE", "") for r in records if r.form == "VS"}
     made = []
     for number, subject in enumerate(subjects.values()):
         rng = generator(seed, 77, number)
         entered = [(folder, day) for folder, day in subject.visits.items() if (subject.id, folder) in stamps]
-        made += _electrocardiograms(rng, subject, entered, stamps)
+        made += _electrocardiograms(rng, subject, entered, stamps, pulses)
         made += _questionnaires(rng, subject, entered, stamps)
         made += _log_forms(rng, subject, entered, stamps)
     return made
@@ -47,13 +48,14 @@ def rr_corrected(qt: int, rate: int) -> int:
     return round(qt / (60 / rate) ** (1 / 3))
 
 
-def _electrocardiograms(rng: Rng, subject: Subject, entered: list, stamps: dict) -> list[Record]:
-    own_rate, own_corrected = near(rng, 72, 8, 58, 92), near(rng, 415, 12, 385, 440)
+def _electrocardiograms(rng: Rng, subject: Subject, entered: list, stamps: dict, pulses: dict) -> list[Record]:
+    own_corrected = near(rng, 415, 12, 385, 440)
     made = []
     for folder, day in entered:
         if folder not in ("SCR", "BL", "W12", "W24", "EOS"):
             continue
-        rate = round(near(rng, own_rate, 4, 54, 98))
+        pulse = int(pulses.get((subject.id, folder)) or 72)  # the heart rate goes with the pulse of the visit
+        rate = round(near(rng, pulse, 3, pulse - 6, pulse + 6))
         qt = round(near(rng, own_corrected, 6, 380, 448) * (60 / rate) ** (1 / 3))
         values = {
             "EGPERF": "Y",

@@ -7,7 +7,7 @@ import re
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.detection import forms, plant
@@ -38,8 +38,29 @@ class Kind:
 
 
 def clean_trial(seed: int, subjects: int) -> plant.Trial:
+    """The right data: the demo's population, made to agree where the demo leaves to chance what belongs together."""
     people, records = population(seed, subjects)
-    return plant.trial(people, [*records, *forms.add(seed, people, records)])
+    return plant.trial(people, [*_agreeing(records), *forms.add(seed, people, records)])
+
+
+def _agreeing(records: list[Record]) -> list[Record]:
+    """Haematocrit follows haemoglobin, and no result is called significant, as the demo has no events for those."""
+    blood = {(r.subject, r.visit): r.history[0][1] for r in records if r.history[0][1].get("LBTESTCD") == "HGB"}
+    made = []
+    for record in records:
+        (when, values), *_ = record.history
+        if record.form == "LB" and values.get("LBORRES"):
+            source = blood.get((record.subject, record.visit), {}).get("LBORRES")
+            if values["LBTESTCD"] == "HCT" and source:
+                share = float(source) * (1 if float(source) > 30 else 10) * 0.296
+                values = values | {"LBORRES": f"{share:.1f}"}
+            low, result, high = (float(values[name]) for name in ("LBORNRLO", "LBORRES", "LBORNRHI"))
+            values = {k: v for k, v in values.items() if k != "LBCLSIG"} | (
+                {} if low <= result <= high else {"LBCLSIG": "N"}
+            )
+            record = replace(record, history=((when, values),))
+        made.append(record)
+    return made
 
 
 def study(folder: Path, subjects: dict[str, Subject], records: list[Record]) -> None:
@@ -51,6 +72,7 @@ def study(folder: Path, subjects: dict[str, Subject], records: list[Record]) -> 
     settings = re.sub(r"\[sources\.queries\].*?(?=\n# The visit)", "", settings, flags=re.DOTALL)
     added = (plant.FOLDER / "study.toml").read_text(encoding="utf-8")
     (folder / "study.toml").write_text(settings + added, encoding="utf-8")
+    (folder / "fields.csv").write_bytes((plant.FOLDER / "fields.csv").read_bytes())
     (folder / "tables").mkdir()
     for path in (*sorted((CONTENT / "tables").glob("*.sql")), *sorted((plant.FOLDER / "tables").glob("*.sql"))):
         if path.stem != "edc_queries":

@@ -244,6 +244,9 @@ def _with_keys(
         for word in words.split():
             form, _, where = word.partition("@")
             own = trial.of(records[error.index].form, error.subject)
+            if word == "likewise":  # one finding for all records of a site and test: those of the other errors
+                found += likewise[error.kind, site_and_test(error)]
+                continue
             if word == "visits":
                 found += [f"{error.subject}|{row['name']}" for row in by("visits", "folder").values()]
                 continue
@@ -266,6 +269,13 @@ def _with_keys(
                 ]
         return found
 
+    def site_and_test(error: Error) -> tuple[str, str | None]:
+        return trial.subjects[error.subject].site["site"], trial.records[error.index].right(AT).get("LBTESTCD")
+
+    likewise: dict[tuple, list[str]] = defaultdict(list)
+    for error in errors:
+        if error.index in ids:
+            likewise[error.kind, site_and_test(error)] += key(error.index)
     finished = []
     for error in errors:
         kind, after = about[error.kind], error.after
@@ -275,7 +285,11 @@ def _with_keys(
             own += key(index)
             own.append(records[index].subject)
         visit = by("visits", "folder")[trial.records[error.index].visit]["name"]
-        own += [error.subject, f"{error.subject}|{visit}", after.get("moved", error.subject)]
+        own += [error.subject, f"{error.subject}|{visit}"]
+        if (
+            other := after.get("moved", error.subject)
+        ) != error.subject:  # the form of the one who got it is wrong as well
+            own += [other, *(k for i, _, _ in trial.of(records[error.index].form, other) if i in ids for k in key(i))]
         if kind["act"] == "site":
             own.append(trial.subjects[error.subject].site["number"])
         hit = own + also(error, kind["found_on"])

@@ -669,7 +669,9 @@ def significance_missing(c: Case) -> Row | None:
 
 def significance_without_event(c: Case) -> Row | None:
     """A result called clinically significant, and no adverse event at all."""
-    return {"LBCLSIG": "Y"} if c.v["LBCLSIG"] == "N" and c.record.visit != "SCR" and not c.of("AE") else None
+    return (
+        {"LBCLSIG": "Y"} if c.v["LBCLSIG"] == "N" and c.record.visit not in ("SCR", "BL") and not c.of("AE") else None
+    )
 
 
 def negative_result(c: Case) -> Row | None:
@@ -900,11 +902,6 @@ def year(c: Case, name: str, step: str) -> Row | None:
     """The year of a full date is some years off."""
     day = known(c.v.get(name, ""))
     return {name: written(date(day.year + int(step), day.month, min(day.day, 28)))} if day else None
-
-
-def twice(c: Case) -> Row | None:
-    """The whole record once more, the same in every value."""
-    return {}
 
 
 def absent(c: Case) -> Row | None:
