@@ -449,3 +449,53 @@ def condition_of_other_sex(c: Case) -> Row | None:
         if c.v["MHTERM"] in ("Obesity", "Gout", "Varicose veins", "Chronic kidney disease")
         else None
     )
+
+
+def _blank_of_plain(field: str) -> Callable[[Case], Row | None]:
+    return lambda c: {field: ""} if c.v.get(field) and _plain(c) else None
+
+
+ae_serious_missing = _blank_of_plain("AESER")
+ae_outcome_missing = _blank_of_plain("AEOUT")
+
+
+def _other_term(term: str) -> Callable[[Case], Row | None]:
+    """Another term for an event that no medication refers to."""
+    return lambda c: {"AETERM": term} if c.v["AETERM"] and _plain(c) and c.v["AECONTRT"] == "N" else None
+
+
+ae_term_general = _other_term("Pain")
+ae_terms_together = _other_term("Nausea and dizziness")
+
+
+def cm_indication_missing(c: Case) -> Row | None:
+    return {"CMINDC": "", "CMMHNO": ""} if c.v["CMMHNO"] else None
+
+
+def mh_number_unknown(c: Case) -> Row | None:
+    return {"CMMHNO": str(int(c.v["CMMHNO"]) + 30)} if c.v["CMMHNO"] else None
+
+
+def cm_before_condition(c: Case) -> Row | None:
+    return {"CMSTDAT": "UN UNK 1995"} if c.v["CMMHNO"] else None
+
+
+def cm_is_study_treatment(c: Case) -> Row | None:
+    fits = c.v["CMMHNO"] and c.v["CMONGO"] == "Y" and c.subject.first_dose
+    return {"CMTRT": "Tarvocardine"} if fits else None
+
+
+def cm_dose_factor(c: Case) -> Row | None:
+    return {"CMDSTXT": f"{float(c.v['CMDSTXT']) * 1000:g}"} if c.v["CMTRT"] in ("Bisoprolol", "Ramipril") else None
+
+
+def mh_before_birth(c: Case) -> Row | None:
+    return {"MHSTDAT": f"UN UNK {c.subject.birth.year - 2}"} if c.v["MHONGO"] == "Y" else None
+
+
+def mh_duplicate(c: Case) -> Row | None:
+    return {"MHTERM": c.v["MHTERM"].upper(), "MHSPID": str(len(c.form) + 1)} if c.v["MHONGO"] == "Y" else None
+
+
+def mh_terms_together(c: Case) -> Row | None:
+    return {"MHTERM": f"{c.v['MHTERM']} and sleep apnoea"} if c.v["MHONGO"] == "Y" else None

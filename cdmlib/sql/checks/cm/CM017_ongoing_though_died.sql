@@ -18,6 +18,8 @@ AND    c.cmongo = 'Y'
 AND    NOT EXISTS (
            SELECT 1
            FROM   cm AS o
-           WHERE  o.subjid = c.subjid AND upper(trim(o.cmtrt)) = upper(trim(c.cmtrt)) AND o.cmongo = 'N' AND event_key(o.record_key, o.cmspid) = event_key(c.record_key, c.cmspid)
+           WHERE  o.subjid = c.subjid AND upper(trim(o.cmtrt)) = upper(trim(c.cmtrt))
+           AND    o.cmongo = 'N'
+           AND    event_key(o.record_key, o.cmspid) = event_key(c.record_key, c.cmspid)
        )
 QUALIFY row_number() OVER (PARTITION BY c.subjid, upper(trim(c.cmtrt)), event_key(c.record_key, c.cmspid) ORDER BY c.record_key) = 1

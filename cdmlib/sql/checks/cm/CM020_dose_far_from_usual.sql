@@ -8,9 +8,9 @@ message:  Medication {cmtrt} from {cmstdtc}: the dose is {cmdose} {cmdosu}, whil
 field:    cmdose, cmdosu
 optional: cm.cmspid, cm.cmstdtc
 
-The usual dose is the median of the study's records of the same medication and unit, when at least {least} subjects have it: `least` = 10.
-Reported when the dose is `factor` times higher or lower: as a rule mg and g or µg were confused. A medication repeated at several visits
-under its own number is reported once.
+The usual dose is the median of the study's records of the same medication and unit, when at least as many subjects have it as the parameter
+least says. Reported when the dose is factor times higher or lower: as a rule mg and g or µg were confused. A medication repeated at several
+visits under its own number is reported once.
 */
 WITH usual AS (
     SELECT upper(trim(cmtrt)) AS name, unit_key(cmdosu) AS unit, median(cmdose) AS usual
