@@ -130,8 +130,9 @@ def load_reference(con: duckdb.DuckDBPyConnection) -> None:
         con.execute(f"CREATE TABLE {name} ({', '.join(f'{c.name} {c.sql_type}' for c in columns)})")
         with path.open(encoding="utf-8", newline="") as file:
             rows = [[row[c.name] or None for c in columns] for row in csv.DictReader(file)]
+        marks = ", ".join([f"({', '.join('?' * len(columns))})"] * len(rows))
         try:
-            con.executemany(f"INSERT INTO {name} VALUES ({', '.join('?' * len(columns))})", rows)
+            con.execute(f"INSERT INTO {name} VALUES {marks}", [value for row in rows for value in row])
         except duckdb.ConversionException as error:
             raise CdmError(f"{path}: {error}") from None
 

@@ -127,8 +127,9 @@ def suiting(trial: Trial, kind: Row, subject: str, people: tuple[str, ...]) -> l
     make, found = function_of(kind), []
     for index, values, _ in items:
         case = wrong.Case(
-            index, values, trial.subjects[subject], AS_OF, form, rng, trial.records[index],
-            lambda other: trial.of(other, subject), people,
+            index=index, v=values, subject=trial.subjects[subject], as_of=AS_OF, form=form, rng=rng,
+            events=len(trial.of("AE", subject)), record=trial.records[index],
+            of=lambda other: trial.of(other, subject), people=people,
         )  # fmt: skip
         given = make(case)
         if given is not None and (given or kind["act"] == "add"):

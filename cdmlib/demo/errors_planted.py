@@ -134,8 +134,17 @@ def _single(trial: Trial, kind: Row, rng: Rng, first: int, last: int | None, how
         if kind["check_id"] in ("EX004", "EX006"):  # the windows are counted from the first dose
             until = MOMENTS[(last or len(MOMENTS)) - 1]
             also = tuple(("VI001", i, "") for i in trial.of("SV", record.subject) if records[i].created <= until)
+        if kind["check_id"] == "DS002":  # the last samples then seem to be taken after the subject left
+            also = tuple(("LB028", i, "") for i in trial.of("LB", record.subject))
+        if "SVSTDAT" in wrong:  # what was done at the visit then has another date
+            also = (*also, *_same_visit(trial, record, "VS012", "VS"), *_same_visit(trial, record, "LB029", "LB"))
         return Planted(kind, index, field, record.right(at).get(field, ""), wrong[field], first, last, how, also)
     return None
+
+
+def _same_visit(trial: Trial, record: Record, check: str, form: str) -> list[Where]:
+    here = [i for i in trial.of(form, record.subject) if trial.records[i].visit == record.visit]
+    return [(check, i, "") for i in here]
 
 
 def _wrong(trial: Trial, kind: Row, rng: Rng, index: int, weeks: range) -> Row | None:
@@ -150,7 +159,8 @@ def _wrong(trial: Trial, kind: Row, rng: Rng, index: int, weeks: range) -> Row |
         at = MOMENTS[week - 1]
         form = tuple((i, empty | row if (row := trial.records[i].right(at)) else None) for i in own)
         as_of = date.fromisoformat(CUT_OFFS[week - 1])
-        case = kinds.Case(index, empty | record.right(at), trial.subjects[record.subject], as_of, form, rng)
+        events = len(trial.of("AE", record.subject))
+        case = kinds.Case(index, empty | record.right(at), trial.subjects[record.subject], as_of, form, events, rng)
         wrong = getattr(kinds, kind["kind"])(case)
         if wrong is None:
             return None
@@ -187,7 +197,8 @@ def _pair(trial: Trial, kind: Row, rng: Rng, first: int, last: int | None, how: 
             (index, values), *_ = wrong
             field = next(iter(values))
             before = trial.records[index].right(MOMENTS[first - 1])[field]
-            return Planted(kind, index, field, before, values[field], first, last, how)
+            also = tuple(("LB015", i, "") for i, _ in wrong if kind["form"] == "LB")
+            return Planted(kind, index, field, before, values[field], first, last, how, also)
     return None
 
 
@@ -225,8 +236,8 @@ def _exchanged(trial: Trial, one: Subject, other: Subject, at: datetime) -> list
 
 def _habit(trial: Trial, kind: Row, rng: Rng, first: int, last: int | None, how: str) -> Planted | None:
     """One site rounds every blood pressure to tens."""
-    answer = None
-    for index, record in enumerate(trial.records):
+    answer, records = None, trial.records
+    for index, record in enumerate(records):
         values = record.history[0][1]
         if (
             record.form != "VS"
@@ -237,8 +248,8 @@ def _habit(trial: Trial, kind: Row, rng: Rng, first: int, last: int | None, how:
         lower = round(int(values["DIABP"]), -1)
         wrong = {"SYSBP": str(max(round(int(values["SYSBP"]), -1), lower + 20)), "DIABP": str(lower)}
         _overlay(trial, index, record.created, None, wrong)
-        if not answer and record.created <= MOMENTS[0] and wrong["SYSBP"] != values["SYSBP"]:
-            answer = Planted(kind, index, "SYSBP", values["SYSBP"], wrong["SYSBP"], first, last, how)
+        if not answer or (record.created, index) < (records[answer.index].created, answer.index):
+            answer = Planted(kind, index, "DIABP", values["DIABP"], wrong["DIABP"], first, last, how)
     return answer
 
 

@@ -105,6 +105,9 @@ CREATE OR REPLACE MACRO planned_date(first_dose, day) AS iso_plus(first_dose, CA
 CREATE OR REPLACE MACRO num(t) AS
     CASE WHEN regexp_full_match(trim(t), '[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,2})?') THEN TRY_CAST(trim(t) AS DOUBLE) END;
 
+-- A number as a person writes it: 63 rather than 63.0.
+CREATE OR REPLACE MACRO number_text(x) AS CASE WHEN x = trunc(x) AND abs(x) < 1e15 THEN CAST(CAST(x AS BIGINT) AS VARCHAR) ELSE CAST(x AS VARCHAR) END;
+
 -- Yes and no however coded, as Y and N; any other text stays as it is.
 CREATE OR REPLACE MACRO yes_no(t) AS
     CASE WHEN upper(trim(t)) IN ('Y', 'YES', 'TRUE', '1') THEN 'Y' WHEN upper(trim(t)) IN ('N', 'NO', 'FALSE', '0') THEN 'N' ELSE nullif(trim(t), '') END;

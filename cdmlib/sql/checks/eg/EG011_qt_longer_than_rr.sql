@@ -18,7 +18,7 @@ WITH recordings AS (
     GROUP BY subjid, visit, egdtc, egtpt, egtim, egspid
 )
 SELECT record_key, siteid, subjid, visit, egdtc,
-       CASE WHEN qt >= rr THEN concat('the QT interval of ', qt, ' ms is not shorter than the RR interval of ', rr, ' ms')
-            ELSE concat('the QT interval of ', qt, ' ms is not longer than the QRS duration of ', qrs, ' ms') END AS problem
+       CASE WHEN qt >= rr THEN concat('the QT interval of ', number_text(qt), ' ms is not shorter than the RR interval of ', number_text(rr), ' ms')
+            ELSE concat('the QT interval of ', number_text(qt), ' ms is not longer than the QRS duration of ', number_text(qrs), ' ms') END AS problem
 FROM   recordings
 WHERE  qt >= rr OR qt <= qrs

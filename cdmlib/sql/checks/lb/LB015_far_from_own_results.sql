@@ -15,15 +15,17 @@ Standard results are compared where there are any. It does not catch a subject w
 */
 WITH results AS (
     SELECT record_key, siteid, subjid, visit, lbdtc, coalesce(nullif(trim(lbtest), ''), lbtestcd) AS test, lborres, lborresu, lborresn, lbornrlo, lbornrhi,
-           upper(trim(lbtestcd)) AS testcd, lbspec AS specimen, coalesce(lbstresn, lborresn) AS value,
+           lbtestcd AS testcd, lbspec AS specimen, coalesce(lbstresn, lborresn) AS value,
            CASE WHEN lbstresn IS NULL THEN lborresu ELSE lbstresu END AS unit
     FROM   lb
     WHERE  coalesce(lbstresn, lborresn) > 0
 ),
 series AS (  -- highest over lowest says whether a series can hold anything at all
-    SELECT subjid, testcd, specimen, unit, count(*) AS n, ln(max(value) / min(value)) AS spread
-    FROM   results
-    GROUP BY subjid, testcd, specimen, unit
+    SELECT subjid, lbtestcd AS testcd, lbspec AS specimen, CASE WHEN lbstresn IS NULL THEN lborresu ELSE lbstresu END AS unit, count(*) AS n,
+           ln(max(coalesce(lbstresn, lborresn)) / min(coalesce(lbstresn, lborresn))) AS spread
+    FROM   lb
+    WHERE  coalesce(lbstresn, lborresn) > 0
+    GROUP BY subjid, lbtestcd, lbspec, CASE WHEN lbstresn IS NULL THEN lborresu ELSE lbstresu END
     HAVING count(*) >= $results
 ),
 tests AS (SELECT testcd, specimen, unit, median(spread) AS usual_spread FROM series GROUP BY testcd, specimen, unit),
@@ -49,7 +51,7 @@ placed AS (
 farthest AS (
     SELECT p.record_key, p.siteid, p.subjid, p.visit, p.lbdtc, p.test, p.lborres, p.lborresu, p.value, p.usual, p.n, p.distance, p.usual_spread,
            (SELECT min_by(f.reading, abs(p.distance - ln(f.factor))) FROM lab_factors AS f
-            WHERE  f.testcd IN ('*', p.testcd)
+            WHERE  f.testcd IN ('*', upper(trim(p.testcd)))
             AND    abs(p.distance - ln(f.factor)) <= 0.2 + p.next_distance / 4
             AND    p.next_distance < ln(f.factor) / 4) AS reading
     FROM   placed AS p

@@ -6,8 +6,8 @@ message:  Laboratory {visit}, {lbdtc}: the result of {test} is {lborres}, with r
 field:    lborres
 optional: lb.lbtest, lb.lbornrlo, lb.lbornrhi
 
-Negative results are reported unless the reference range itself goes below zero (base excess); a result of 0 where the lower limit of the range is above
-0 and at least 5 percent of the upper one, so that rare cells (monocytes, eosinophils) may be 0. A result of 0 without a range is not judged.
+Negative results are reported unless the reference range itself goes below zero (base excess); a result of 0 where the lower limit of the range is at
+least a fifth of the upper one, so that rare cells (monocytes, eosinophils) may be 0. A result of 0 without a range is not judged.
 */
 SELECT record_key, siteid, subjid, visit, lbdtc, coalesce(nullif(trim(lbtest), ''), lbtestcd) AS test, lborres, lbornrlo, lbornrhi
 FROM   lb

@@ -12,17 +12,22 @@ Worked out as haematocrit (percent) times 10 divided by red cells (10^12/L); $pe
 number. Units are those of the table lab_units; all three must be of one sample.
 */
 WITH blood AS (
-    SELECT l.record_key, l.siteid, l.subjid, l.visit, l.lbdtc, l.lborres, u.testcd, l.lborresn * u.factor AS value,
-           concat_ws('|', coalesce(l.visit, ''), coalesce(l.lbdtc, ''), coalesce(l.lbtim, ''), coalesce(l.lbrefid, '')) AS sample
+    SELECT l.record_key, l.siteid, l.subjid, l.visit, l.lbdtc, l.lborres, u.testcd, l.lborresn * u.factor AS value, l.lbtim, l.lbrefid
     FROM   lb AS l
     JOIN   lab_units AS u ON u.testcd = upper(trim(l.lbtestcd)) AND u.unit = unit_key(l.lborresu)
-    WHERE  u.testcd IN ('MCV', 'HCT', 'RBC')
+    WHERE  upper(trim(l.lbtestcd)) IN ('MCV', 'HCT', 'RBC')
     AND    l.lborresn > 0
 )
 SELECT v.record_key, v.siteid, v.subjid, v.visit, v.lbdtc, v.lborres, c.lborres AS haematocrit, r.lborres AS red_cells, round(10 * c.value / r.value, 0) AS worked_out
 FROM   blood AS v
-JOIN   blood AS c ON c.subjid = v.subjid AND c.sample = v.sample AND c.testcd = 'HCT'
-JOIN   blood AS r ON r.subjid = v.subjid AND r.sample = v.sample AND r.testcd = 'RBC'
+JOIN   blood AS c ON c.subjid = v.subjid AND c.lbdtc IS NOT DISTINCT FROM v.lbdtc AND c.testcd = 'HCT'
+JOIN   blood AS r ON r.subjid = v.subjid AND r.lbdtc IS NOT DISTINCT FROM v.lbdtc AND r.testcd = 'RBC'
 WHERE  v.testcd = 'MCV'
+AND    abs(10 * c.value / r.value - v.value) > $percent / 100.0 * v.value
+AND    c.visit IS NOT DISTINCT FROM v.visit
+AND    r.visit IS NOT DISTINCT FROM v.visit
+AND    c.lbtim IS NOT DISTINCT FROM v.lbtim
+AND    r.lbtim IS NOT DISTINCT FROM v.lbtim
+AND    c.lbrefid IS NOT DISTINCT FROM v.lbrefid
+AND    r.lbrefid IS NOT DISTINCT FROM v.lbrefid
 QUALIFY row_number() OVER (PARTITION BY v.record_key ORDER BY c.record_key, r.record_key) = 1
-AND     abs(10 * c.value / r.value - v.value) > $percent / 100.0 * v.value

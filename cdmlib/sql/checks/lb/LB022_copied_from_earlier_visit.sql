@@ -11,7 +11,7 @@ All numeric results of a day, at least $tests of them, are the same as on anothe
 first record. A report entered again under another date is found; a copy of which one result was changed is not.
 */
 WITH samples AS (
-    SELECT subjid, left(lbdtc, 10) AS day, count(*) AS tests, sum(hash(concat(lbtestcd, '=', trim(lborres)))) AS fingerprint, min(visit) AS visit
+    SELECT subjid, left(lbdtc, 10) AS day, count(*) AS tests, sum(hash(lbtestcd, lborresn)) AS fingerprint, min(visit) AS visit
     FROM   lb
     WHERE  lborresn IS NOT NULL
     AND    iso_full(lbdtc)
@@ -27,6 +27,6 @@ alike AS (
 SELECT min(l.record_key) AS record_key, min(l.siteid) AS siteid, a.subjid, min(l.visit) AS visit, a.day AS lbdtc, a.tests AS tests_alike, a.earlier_date, a.earlier_visit
 FROM   alike AS a
 JOIN   lb AS l ON l.subjid = a.subjid AND left(l.lbdtc, 10) = a.day AND l.lborresn IS NOT NULL
-JOIN   lb AS o ON o.subjid = a.subjid AND left(o.lbdtc, 10) = a.earlier_date AND o.lbtestcd = l.lbtestcd AND trim(o.lborres) = trim(l.lborres)
+JOIN   lb AS o ON o.subjid = a.subjid AND left(o.lbdtc, 10) = a.earlier_date AND o.lbtestcd = l.lbtestcd AND o.lborresn = l.lborresn
 GROUP BY a.subjid, a.day, a.tests, a.earlier_date, a.earlier_visit
 HAVING count(DISTINCT l.record_key) = a.tests

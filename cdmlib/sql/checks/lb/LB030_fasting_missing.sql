@@ -14,8 +14,7 @@ WITH needing AS (
     SELECT l.record_key, l.siteid, l.subjid, l.visit, l.lbdtc, t.testcd, l.lbfast
     FROM   lb AS l
     JOIN   lab_tests AS t ON t.testcd = upper(trim(l.lbtestcd)) AND t.kind = 'fasting'
-    WHERE  NOT blank(l.lborres)
-    AND    upper(trim(l.lbspec)) IS DISTINCT FROM 'URINE'
+    WHERE  CASE WHEN t.testcd IS NOT NULL THEN NOT blank(l.lborres) AND upper(trim(l.lbspec)) IS DISTINCT FROM 'URINE' END
 )
 SELECT min(record_key) AS record_key, min(siteid) AS siteid, subjid, visit, lbdtc, string_agg(DISTINCT testcd, ', ' ORDER BY testcd) AS tests, min(lbfast) AS lbfast
 FROM   needing

@@ -6,15 +6,17 @@ message:  Laboratory {visit}, {lbdtc}: accession number {lbrefid} also stands wi
 field:    lbrefid
 optional: lb.lbnam
 
-By laboratory, without regard to spaces at the ends. One finding for each subject and number, on its first record; the subject with the lowest number is not reported.
+By laboratory. One finding for each subject and number, on its first record; the subject with the lowest number is not reported.
 */
-WITH samples AS (
-    SELECT min(record_key) AS record_key, min(siteid) AS siteid, subjid, min(visit) AS visit, min(lbdtc) AS lbdtc, lbnam, trim(lbrefid) AS lbrefid
-    FROM   lb
-    WHERE  NOT blank(lbrefid)
-    AND    NOT unknown_text(lbrefid)
-    AND    NOT blank(subjid)
-    GROUP BY subjid, lbnam, trim(lbrefid)
+WITH shared AS (SELECT lbnam, lbrefid FROM lb WHERE NOT blank(subjid) GROUP BY lbnam, lbrefid HAVING min(subjid) <> max(subjid)),
+samples AS (
+    SELECT min(l.record_key) AS record_key, min(l.siteid) AS siteid, l.subjid, min(l.visit) AS visit, min(l.lbdtc) AS lbdtc, l.lbnam, l.lbrefid
+    FROM   lb AS l
+    JOIN   shared AS s ON s.lbrefid = l.lbrefid AND s.lbnam IS NOT DISTINCT FROM l.lbnam
+    WHERE  NOT blank(l.lbrefid)
+    AND    NOT unknown_text(l.lbrefid)
+    AND    NOT blank(l.subjid)
+    GROUP BY l.subjid, l.lbnam, l.lbrefid
 ),
 first_subjects AS (
     SELECT record_key, siteid, subjid, visit, lbdtc, lbrefid,

@@ -19,7 +19,7 @@ WITH ranges AS (
 ),
 shares AS (
     SELECT siteid, lbnam, testcd, specimen, unit, low, high, results, sum(results) OVER (PARTITION BY siteid, lbnam, testcd, specimen, unit) AS total,
-           first_value(concat(low, ' to ', high)) OVER (PARTITION BY siteid, lbnam, testcd, specimen, unit ORDER BY results DESC, low, high) AS usual_range,
+           first_value(concat(coalesce(number_text(low), '(blank)'), ' to ', coalesce(number_text(high), '(blank)'))) OVER (PARTITION BY siteid, lbnam, testcd, specimen, unit ORDER BY results DESC, low, high) AS usual_range,
            max(results) OVER (PARTITION BY siteid, lbnam, testcd, specimen, unit) AS usual_results,
            count(*) OVER (PARTITION BY testcd, specimen, unit, low, high) AS sites
     FROM   ranges

@@ -7,7 +7,7 @@ message:  Vital signs {visit}, {vsdtc}: all {tests_alike} results are the same a
 field:    vsorres
 optional: vs.vspos, vs.vstpt, vs.vsloc
 
-All results of a day but the height (which stays the same and is not taken at every visit), at least $tests of them, are the same as on the day before it that has results, test by test, position by position. The finding is on the first systolic blood pressure of the day, else on its first
+All results of a day but height, at least $tests of them, are the same as on the day before it that has results, test by test, position by position. The finding is on the first systolic blood pressure of the day, else on its first
 record. A copy of which one result was changed is not found.
 */
 WITH days AS (
@@ -18,7 +18,7 @@ WITH days AS (
     FROM   vs
     WHERE  vsorresn IS NOT NULL
     AND    iso_full(vsdtc)
-    AND    upper(trim(vstestcd)) NOT IN ('HEIGHT', 'HT')
+    AND    upper(trim(vstestcd)) NOT IN ('HEIGHT', 'BMI')
     GROUP BY subjid, left(vsdtc, 10)
 ),
 compared AS (
