@@ -17,10 +17,11 @@ from cdmlib.demo.generate import (
     age,
     between,
     generator,
+    saved,
     shuffled,
     workday,
 )
-from cdmlib.demo.lists import Row, days, fields, rows, written
+from cdmlib.demo.lists import Row, days, fields, plan, rows, written
 
 Where = tuple[str, int, str]  # check, record by its place, field: a further finding of an error
 
@@ -65,10 +66,13 @@ def plant(seed: int, subjects: dict[str, Subject], right: list[Record]) -> tuple
         forms.setdefault((record.form, record.subject), []).append(index)
     sites = [subject.site["site"] for subject in subjects.values()]
     trial = Trial(subjects, records, forms, set(), min(sorted(set(sites)), key=sites.count))
-    _enter_late(trial)
+    late = _enter_late(trial)
     for kind in rows("kinds"):
         rng = generator(seed, crc32(kind["kind"].encode()))
         act = {"pair": _pair, "site": _habit, "absent": _absent}.get(kind["act"], _single)
+        if kind["act"] == "late":
+            planted += [Planted(kind, late, "", "", "", *_span(kind["spans"]))] if late is not None else []
+            continue
         for span in kind["spans"].split("|"):
             error = act(trial, kind, rng, *_span(span))
             if not error:
@@ -76,6 +80,7 @@ def plant(seed: int, subjects: dict[str, Subject], right: list[Record]) -> tuple
             planted.append(error)
             if kind["act"] != "site":
                 trial.used.add(records[error.index].subject)
+    _answer_for_the_lost(trial)
     return records, planted
 
 
@@ -253,8 +258,23 @@ def _habit(trial: Trial, kind: Row, rng: Rng, first: int, last: int | None, how:
     return answer
 
 
-def _enter_late(trial: Trial) -> None:
-    """Not an error: the forms of one visit reach the database months late, between the second and the third extract."""
+def _answer_for_the_lost(trial: Trial) -> None:
+    """Not an error: while a subject can't be reached, the site answers each visit that is due as not held."""
+    for subject in trial.subjects.values():
+        if subject.fate != "LOST TO FOLLOW-UP" or not subject.first_dose:
+            continue
+        for name, visit in plan().items():
+            folder = next(row["folder"] for row in rows("visits") if row["name"] == name)
+            due = subject.first_dose + days(visit["day"] - 1 + visit["after"])
+            known = any(trial.records[index].visit == folder for index in trial.of("SV", subject.id))
+            if subject.last_dose < due < subject.left and not known:
+                stamp = datetime.combine(workday(due + days(5)), time(10))
+                answer = {"SVOCCUR": "N", "SVREASND": "Subject could not be reached"}
+                trial.records.append(Record("SV", subject.id, folder, 0, 0, None, saved((stamp, answer))))
+
+
+def _enter_late(trial: Trial) -> int | None:
+    """The forms of one visit reach the database months late, between the second and the third extract; the place of the next visit."""
     newest, oldest = MOMENTS[0].date() - days(60), MOMENTS[0].date() - days(120)
     for subject in trial.subjects.values():
         day = subject.visits.get("W08")
@@ -266,4 +286,5 @@ def _enter_late(trial: Trial) -> None:
                         moved = ((MOMENTS[1] + timedelta(hours=40), record.history[0][1]),)
                         trial.records[index] = replace(record, history=moved)
             trial.used.add(subject.id)
-            return
+            return next(index for index in trial.of("SV", subject.id) if trial.records[index].visit == "W12")
+    return None

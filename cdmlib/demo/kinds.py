@@ -51,6 +51,33 @@ ae_start_missing = _blank("AESTDAT")
 cm_name_missing = _blank("CMTRT")
 cm_dose_without_unit = _blank("CMDOSU")
 lb_unit_missing = _blank("LBORRESU")
+race_missing = _blank("RACE")
+dose_unit_missing = _blank("EXDOSU")
+dose_frequency_missing = _blank("EXDOSFRQ")
+
+
+def eligibility_not_answered(c: Case) -> Row | None:
+    return {"IEYN": ""} if c.v["IEYN"] == "Y" else None
+
+
+def eligible_with_criterion(c: Case) -> Row | None:
+    return {"IEYN": "Y"} if c.v["IEYN"] == "N" and c.v["IETESTCD"] else None
+
+
+def criterion_not_named(c: Case) -> Row | None:
+    return {"IETESTCD": "", "IETEST": ""} if c.v["IEYN"] == "N" and c.v["IETESTCD"] else None
+
+
+def country_of_other_site(c: Case) -> Row | None:
+    return {"COUNTRY": "FRA" if c.v["COUNTRY"] == "USA" else "USA"}
+
+
+def text_with_space_at_end(c: Case) -> Row | None:
+    return {"MHTERM": c.v["MHTERM"] + " "}
+
+
+def text_with_damaged_letter(c: Case) -> Row | None:
+    return {"MHTERM": c.v["MHTERM"].replace("y", "Ã½").replace("i", "Ã\xad", 1)} if "y" in c.v["MHTERM"] else None
 
 
 def _plain(c: Case) -> bool:

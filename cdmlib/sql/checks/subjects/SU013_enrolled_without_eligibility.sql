@@ -4,14 +4,15 @@ severity: major
 action:   query
 message:  Subject {subjid}: randomised on {randomised_date} and first dosed on {first_dose}, but nothing is entered on the eligibility page. Please enter it.
 field:    ie.ieyn
-optional: subjects.randomised_date, subjects.first_dose, ie.ieyn, ie.ieorres, ie.ietestcd
+optional: subjects.randomised_date, subjects.first_dose, ie.ieyn, ie.ieorres, ie.ietestcd, ie.iedtc
 
-Reported where at least half of the enrolled subjects have the page: a study that enters only what is not met has it for few.
+Reported where at least half of the enrolled subjects have the page: a study that enters only what is not met has it for few. A page without the
+answer is left to IE001.
 */
 WITH assessed AS (
     SELECT subjid
     FROM   ie
-    WHERE  NOT blank(ieyn) OR NOT blank(ieorres) OR NOT blank(ietestcd)
+    WHERE  NOT blank(ieyn) OR NOT blank(ieorres) OR NOT blank(ietestcd) OR NOT blank(iedtc)
     GROUP BY subjid
 ),
 enrolled AS (
