@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench.detection import measure, page
 
-SEED, SUBJECTS = 20240325, 12000
+SEED, SUBJECTS = 20240325, 4000
 
 
 def main() -> None:
