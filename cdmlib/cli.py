@@ -726,7 +726,10 @@ def export(study: str, file: Path) -> None:
 @click.option("--cutoff", default="", help="Use the newest snapshot up to this date; the newest of all when not given.")
 @click.option("--only", multiple=True, metavar="ID", help="Run this check only; may be given more than once.")
 def check(study: str, cutoff: str, only: tuple[str, ...]) -> None:
-    """Run the checks on the newest snapshot and print how each ended, publishing nothing."""
+    """Run the checks on STUDY's newest snapshot and print how each ended, publishing nothing.
+
+    To look checks up without running them, see `cdm checks`.
+    """
     from cdmlib import checks, reconcile, tables
     from cdmlib import coding as codes
 
@@ -782,6 +785,39 @@ def reconcile_(study: str, cutoff: str, only: tuple[str, ...]) -> None:
             for row in found[found.recon.isin(only)].itertuples():
                 values = f"{row.left_value or '-'} | {row.right_value or '-'}"
                 out.print(f"  {row.result:<15} {row.siteid or '-'} {row.subjid or '-'} {row.visit or '-'}: {', '.join(filter(None, (row.record, row.what))) or 'record'}: {values}", markup=False)
+@main.command("checks")
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.option("--domain", default="", help="Only checks about this standard table, such as ae.")
+@click.option("--severity", type=click.Choice(["critical", "major", "minor"]), help="Only this severity.")
+@click.option("--action", type=click.Choice(["query", "review", "internal"]), help="Only this action.")
+@click.option("--text", default="", help="Only checks with this text in id, title, message or note.")
+@click.option("--study", default="", help="Add this study's own checks, its parameters and what it switched off.")
+def look_up(ids: tuple[str, ...], domain: str, severity: str | None, action: str | None, text: str, study: str) -> None:
+    """Look checks up: list the library, or explain the checks ID with needs, cases and SQL. Nothing is run.
+
+    To run the checks of a study, see `cdm check`.
+    """
+    from cdmlib import catalogue
+    from cdmlib import study as studies
+
+    found = catalogue.entries(studies.load(study) if study else None, domain, severity or "", action or "", text, ids)
+    for entry in found if ids else ():
+        _explain(entry)
+    if ids:
+        return
+    columns = ("check", "title", "about", "severity", "action", "parameters", *(["switched off"] if study else []))
+    table = _table(*columns)
+    for entry in found:
+        header = entry.check.header
+        cells = (entry.check.title, entry.check.domain, header["severity"], header["action"], entry.params_said)
+        table.add_row(entry.check.id, *map(_plain, cells), *([_plain(entry.off)] if study else []))
+    out.print(table)
+    own = sum(entry.own for entry in found)
+    off = sum(bool(entry.off) for entry in found)
+    of_study = f", {own} of them of study {study}, {off} switched off" if study else ""
+    out.print(
+        f"{len(found)} checks{of_study}. `cdm checks ID` explains one; `cdm check STUDY` runs them.", markup=False
+    )
 
 
 @main.command()
@@ -855,6 +891,31 @@ def sql(study: str, query: str, as_csv: bool) -> None:
         table.add_row(*("" if value is None else str(value) for value in row))
     out.print(table)
     out.print(f"{len(rows)} rows")
+
+
+def _explain(entry: object) -> None:
+    from cdmlib import catalogue
+
+    out.print(f"\n[bold]{entry.check.id}[/bold]" + (" (own check of the study)" if entry.own else ""))
+    for name, text in catalogue.explained(entry):
+        first, *more = text.splitlines()
+        out.print(f"  {name:<12} {first}", markup=False)
+        for line in more:
+            out.print(f"  {'':<12} {line}", markup=False)
+    for above, header, rows in catalogue.case_tables(entry.check):
+        out.print(f"\n  cases{' with ' + above if above else ''}", markup=False)
+        table = _table(*map(_plain, header))
+        for row in rows:
+            table.add_row(*map(_plain, row))
+        out.print(table)
+    out.print(entry.check.sql, markup=False)
+
+
+def _plain(text: str) -> str:
+    """Text for a cell, where a square bracket is a bracket and not style."""
+    from rich.markup import escape
+
+    return escape(text)
 
 
 def _weekly(study: str, cutoff: str, confirm: str) -> None:

@@ -150,12 +150,12 @@ def macros_only() -> duckdb.DuckDBPyConnection:
     return con
 
 
-def empty_database() -> duckdb.DuckDBPyConnection:
-    """An in-memory database with the macros, the reference tables, and every standard table, empty and with all its columns."""
+def empty_database(of: dict[str, tuple[Column, ...]] | None = None) -> duckdb.DuckDBPyConnection:
+    """An in-memory database with the macros, the reference tables, and every standard table, or those given, empty and whole."""
     con = duckdb.connect(config={"threads": 1})
     load_macros(con)
     load_reference(con)
-    for name, columns in tables().items():
+    for name, columns in (of or tables()).items():
         if name not in REFERENCE:
             con.execute(f"CREATE TABLE {name} ({', '.join(f'{quote(c.name)} {c.sql_type}' for c in columns)})")
     return con

@@ -187,11 +187,11 @@ def workday(day: date, low: date | None = None, high: date | None = None) -> dat
 # ── the population ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def population(seed: int) -> tuple[dict[str, Subject], list[Record]]:
+def population(seed: int, number_of_subjects: int = SUBJECTS) -> tuple[dict[str, Subject], list[Record]]:
     """Every subject and every record, right in all values, up to the end of each subject's participation."""
     rng = generator(seed, 0)
     span = (LAST_SCREENING - FIRST_SCREENING).days
-    screenings = [int((place + rng.random()) / SUBJECTS * span) for place in range(SUBJECTS)]
+    screenings = [int((place + rng.random()) / number_of_subjects * span) for place in range(number_of_subjects)]
     subjects, records, taken, numbers = {}, [], set(), {}
     for number, offset in enumerate(screenings, start=1):
         site = pick(rng, rows("sites"), "weight")

@@ -656,3 +656,5 @@ def ae_two_events_in_one_term(c: Case) -> Row | None:
 def ae_term_no_longer_current(c: Case) -> Row | None:
     old = [row["llt"] for row in rows("dictionary_terms") if row["pt"] == c.v["AETERM"] and row["current"] == "N"]
     return {"AETERM": old[0]} if old else None
+
+
