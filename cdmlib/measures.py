@@ -182,7 +182,7 @@ def results(study: str, cutoff: str = "", run: str = "") -> duckdb.DuckDBPyConne
 
 def run_cases() -> list[tuple[SqlFile, list[CaseResult], str]]:
     """Every measure with the results of its cases, a result per line that must come out, and why they could not be run."""
-    con, results = standard.empty_database(with_results=True), []
+    con, results = standard.empty_database(standard.tables() | standard.results()), []
     for measure in library():
         try:
             results.append((measure, _run_cases(measure, con), ""))

@@ -15,8 +15,8 @@ from cdmlib.cli import main
 
 ROOT = Path(__file__).parents[1]
 LAYERS = [
-    "errors", "sqlfile", "standard", "cases", "readers", "study", "standing", "journal", "people", "snapshot", "digests", "mart", "changes", "pivot", "tables",
-    "checks", "findings", "edc", "queries", "measures", "readiness", "forecast", "lock", "workbook", "export", "cleaning", "review",
+    "errors", "sqlfile", "standard", "cases", "readers", "study", "standing", "journal", "people", "snapshot", "digests", "mart", "changes", "pivot", "specification", "tables",
+    "checks", "catalogue", "reconcile", "findings", "edc", "queries", "measures", "readiness", "forecast", "lock", "workbook", "coding", "export", "cleaning", "review",
     "evidence", "notebooks", "scaffold", "demo", "cli", "docs",
 ]  # fmt: skip
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
