@@ -115,7 +115,7 @@ def test_reviews_of_all_that_blocks_make_subjects_clean_and_nobody_else(study, s
     clean_list = {criterion.id for criterion in readiness.library() if readiness.is_clean(study, criterion)}
     reviewed = {subject for subject, held in by_subject.items() if "all" in held and held & clean_list <= of_findings}
     reviewed -= {row["subjid"] for row in key if row["week"] == WEEKS[-1] and not row["blocked"]}  # what else holds them up is not known
-    assert len(reviewed) > 10
+    assert len(reviewed) > 5
     rows = seen[WEEKS[-1]].execute("SELECT finding_id, subjid, CAST(evidence AS VARCHAR) FROM findings WHERE gone_on IS NULL").fetchall()
     acts = []
     for finding, subject, evidence in rows:
@@ -129,10 +129,12 @@ def test_reviews_of_all_that_blocks_make_subjects_clean_and_nobody_else(study, s
 
 
 def test_the_forecast_is_silent_for_two_weeks_then_gives_a_range_and_looks_back(seen):
-    told = {cutoff: con.execute("SELECT early, likely, late, says FROM forecast WHERE part = 'checklist clear'").fetchone() for cutoff, con in seen.items()}
+    asked = "SELECT early, likely, late, says FROM forecast WHERE part = $part"
+    told = {cutoff: con.execute(asked, {"part": "checklist clear"}).fetchone() for cutoff, con in seen.items()}
     assert [told[cutoff][:3] for cutoff in WEEKS[:2]] == [(None, None, None)] * 2 and "3 are needed" in told[WEEKS[0]][3]
-    for cutoff in WEEKS[2:]:
-        early, likely, late, _ = told[cutoff]
+    for cutoff in WEEKS[2:]:  # nobody codes in the demo
+        assert told[cutoff] == (None, None, None, "no date: nothing was cleared in the weeks seen by coder")
+        early, likely, late, _ = seen[cutoff].execute(asked, {"part": "all but what waits for coder"}).fetchone()
         assert cutoff < early <= likely <= late
     tested = seen[WEEKS[3]].execute("SELECT made_on, for_week, said_low <= said_high, within = (came BETWEEN said_low AND said_high) FROM forecast_back_test").fetchall()
     assert tested and set(tested) == {(WEEKS[2], WEEKS[3], True, True)}
