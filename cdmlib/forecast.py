@@ -86,10 +86,12 @@ def run(work: Work) -> pd.DataFrame:
 
 def show(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     """The range of dates and what each part of the way adds: part, backlog, pace per week, early, likely, late, what it says."""
-    return con.execute(
-        """SELECT part, backlog, slowest AS "cleared in the slowest week", usual AS "in a usual week", quickest AS "in the quickest week", early, likely, late, says
+    rows = con.execute(
+        """SELECT part, backlog AS "to clear", slowest AS "cleared in the slowest week", usual AS "in a usual week", quickest AS "in the quickest week",
+                  early, likely, late, says
            FROM   forecast ORDER BY rowid"""
     ).df()
+    return rows.astype(object).where(rows.notna(), "")
 
 
 def assumptions() -> pd.DataFrame:
