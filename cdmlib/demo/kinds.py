@@ -262,7 +262,7 @@ def death_against_outcome(c: Case) -> Row | None:
 
 def ae_duplicate_in_other_words(c: Case) -> Row | None:
     wrong = ae_duplicate(c)
-    return wrong and wrong | {"AETERM": f"Episode of {c.v['AETERM'].lower()}"}
+    return wrong and wrong | {"AETERM": f"Episode of {c.v['AETERM'].lower()}", "AECONTRT": "N"}
 
 
 def drug_withdrawn_without_disposition(c: Case) -> Row | None:
