@@ -114,7 +114,7 @@ def _since_sheet(con: duckdb.DuckDBPyConnection, as_of: str) -> workbook.Listing
 
     return workbook.ListingSheet(
         "Since last week",
-        "Since last week",
+        "",
         "New first, then back again, changed, reviews outdated by a change, and what is gone.",
         columns,
         n,
