@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from cdmlib import journal, snapshot, standard, tables
-from cdmlib.mart import Work
+from cdmlib.mart import Work, note
 from cdmlib.sqlfile import VALUES
 from cdmlib.standard import literal, quote
 from cdmlib.study import Study
@@ -31,6 +31,8 @@ def follow(work: Work) -> pd.DataFrame:
     """
     con = work.con
     previous = _previous(work.study, work.as_of)
+    if work.run:
+        note(work.study, work.run, compared_with=previous.stem if previous else "")  # re-executing the run needs them again
     for part in ADDED.split(", "):
         con.execute(f"ALTER TABLE findings ADD COLUMN {part}")
     con.execute("UPDATE findings SET status = 'new', first_seen = $1, last_seen = $1", [work.as_of])

@@ -37,8 +37,11 @@ class Work:
     con: duckdb.DuckDBPyConnection
 
 
-def new_run(study: Study, cutoff: str) -> str:
-    """A run id that nobody has, such as 2024-03-04-001, with its folder under runs/ listed as running."""
+def new_run(study: Study, cutoff: str, by_hand: bool = False) -> str:
+    """A run id that nobody has, such as 2024-03-04-001, with its folder under runs/ listed as running.
+
+    by_hand: in a notebook that somebody works in, so that no executed notebook is kept.
+    """
     (study.folder / "runs").mkdir(exist_ok=True)
     for number in range(1, 1000):
         run = f"{cutoff}-{number:03d}"
@@ -51,6 +54,11 @@ def new_run(study: Study, cutoff: str) -> str:
                 cutoff=cutoff,
                 started_at=_now(),
                 by=getpass.getuser(),
+                host=platform.node(),
+                pid=os.getpid(),
+                by_hand=by_hand,
+                data_folder=str(study.folder.parent),
+                snapshots_before=[s.id for s in snapshots.list_all(study)],
                 python=platform.python_version(),
                 parts={part: version(part) for part in PARTS},
             )
@@ -81,7 +89,7 @@ def begin(study: str, cutoff: str = "", run: str = "") -> Work:
     _refuse_when_locked(opened)
     snapshot = snapshots.find(opened, cutoff)
     as_of = cutoff or snapshot.cutoff
-    run = run or new_run(opened, as_of)
+    run = run or new_run(opened, as_of, by_hand=True)
     folder = opened.folder / "runs" / run
     if not folder.is_dir():
         raise CdmError(f"Study {study} has no run {run!r}. Leave the run empty to start a new one.")
@@ -131,6 +139,8 @@ def _connect(database: str, snapshot: Snapshot) -> duckdb.DuckDBPyConnection:
 def publish(work: Work) -> Path:
     """Make the work's database the study's published mart, all at once, and close it."""
     _refuse_when_locked(work.study)
+    if (ended := json.loads((work.folder / "manifest.json").read_text(encoding="utf-8"))["status"]) != "running":
+        raise CdmError(f"Run {work.run} of study {work.study.id} is {ended} already. Start another one.")
     work.con.execute(
         "CREATE OR REPLACE TABLE runs (run VARCHAR, study VARCHAR, title VARCHAR, as_of VARCHAR, snapshot VARCHAR)"
     )

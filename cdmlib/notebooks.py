@@ -12,7 +12,7 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 
-from cdmlib import mart, snapshot
+from cdmlib import archive, mart, snapshot
 from cdmlib import study as studies
 from cdmlib.errors import CdmError
 
@@ -84,19 +84,26 @@ def weekly(study_id: str, cutoff: str = "", confirm: str = "", step: Callable[[s
     A failed step leaves what was published before in place and the run listed as failed.
     """
     study = studies.load(study_id)
+    archive.seal_left_over(study, folder())
     cutoff = cutoff or snapshot.newest_incoming(study)
     run = mart.new_run(study, cutoff)
-    out = study.folder / "runs" / run
-    try:
-        step(f"run {run}: taking in the extract of {cutoff}")
-        first = execute("10_ingest", out / "10_ingest.ipynb", study=study_id, cutoff=cutoff, confirm=confirm)
-        step("building tables, running checks, writing the workbook")
-        second = execute("20_cleaning", out / "20_cleaning.ipynb", study=study_id, cutoff=cutoff, run=run)
-    except BaseException as error:
-        mart.finish(study, run, "failed", error=str(error))
-        raise
-    step("showing the measures and the lock readiness")  # of results that are published already: what goes wrong here takes nothing back
-    shown = [execute(name, out / f"{name}.ipynb", study=study_id, cutoff=cutoff, run=run) for name in SHOWING]
+    with archive.working_on(study, run):
+        out = study.folder / "runs" / run
+        mart.note(study, run, confirm=confirm)
+        try:
+            step(f"run {run}: taking in the extract of {cutoff}")
+            first = execute("10_ingest", out / "10_ingest.ipynb", study=study_id, cutoff=cutoff, confirm=confirm)
+            step("building tables, running checks, writing the workbook")
+            second = execute("20_cleaning", out / "20_cleaning.ipynb", study=study_id, cutoff=cutoff, run=run)
+            step("showing the measures and the lock readiness")  # of results that are published already: what goes wrong here takes nothing back
+            shown = [execute(name, out / f"{name}.ipynb", study=study_id, cutoff=cutoff, run=run) for name in SHOWING]
+        except BaseException as error:
+            if archive.manifest(study, run)["status"] != "complete":
+                mart.finish(study, run, "failed", error=str(error))
+            archive.seal(study, run, folder())
+            raise
+        step("sealing the archive")
+        archive.seal(study, run, folder())
     return Week(run, study.folder / "marts" / f"{run}.duckdb", next(out.glob("*.xlsx")), (first, second, *shown))
 
 

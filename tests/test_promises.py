@@ -15,9 +15,9 @@ from cdmlib.cli import main
 
 ROOT = Path(__file__).parents[1]
 LAYERS = [
-    "errors", "sqlfile", "standard", "cases", "readers", "study", "standing", "journal", "people", "snapshot", "changes", "digests", "mart", "tables",
+    "errors", "sqlfile", "standard", "cases", "readers", "study", "standing", "journal", "people", "keys", "snapshot", "changes", "digests", "mart", "tables",
     "checks", "findings", "edc", "queries", "measures", "readiness", "lock", "workbook", "export", "cleaning", "review",
-    "evidence", "notebooks", "scaffold", "demo", "cli", "docs",
+    "evidence", "wheel", "archive", "restore", "judge", "verify", "trace", "notebooks", "scaffold", "demo", "cli", "docs",
 ]  # fmt: skip
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
