@@ -228,7 +228,7 @@ def _fill(study: Study, run: str, facts: dict, working: Path, notebooks: Path) -
     wheel.write(working / "code" / wheel.name(), notebooks)
     if lock := wheel.requirements():
         shutil.copy2(lock, working / "environment" / "requirements.lock")
-    _write(working / "environment" / "platform.json", _platform())
+    _write(working / "environment" / "platform.json", platform_facts())
     shutil.copy2(POLICY, working / "policy.json")
     results: dict = {"tables": {}, "views": {}}
     if (book := made / facts.get("workbook", "")).is_file():
@@ -378,7 +378,7 @@ def _parameters(path: Path) -> dict:
     return dict(given)
 
 
-def _platform() -> dict:
+def platform_facts() -> dict:
     """What the run ran on, as far as it can bear on a result."""
     return {
         "python": platform.python_version(),

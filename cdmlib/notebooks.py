@@ -58,12 +58,13 @@ def execute(name: str, output: Path, **parameters: str) -> Path:
     for parameter in parameters:
         if parameter not in declared:
             raise CdmError(f"Notebook {name} has no parameter {parameter!r}; it has {', '.join(declared)}.")
+    given = {parameter: parameters[parameter] for parameter in declared if parameter in parameters}  # in one order, however they were kept
     os.environ["CDM_DATA"] = str(studies.data_folder().resolve())
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             papermill.execute_notebook(
-                str(path), str(output), parameters, kernel_name="python3", progress_bar=False, cwd=str(path.parent),
+                str(path), str(output), given, kernel_name="python3", progress_bar=False, cwd=str(path.parent),
                 config=Config(KernelManager={"transport": "ipc" if os.name == "posix" else "tcp"}),  # no open port on a shared host
                 extra_arguments=["--IPKernelApp.log_level=50"],
             )  # fmt: skip

@@ -119,7 +119,7 @@ def restore(path: Path, into: Path) -> Study:
         target = into / inner.name
         if target.exists():
             raise CdmError(f"{target} is there already. Restore into another data folder, or move it away first.")
-        _own_journal(inner / "study.toml")
+        own_journal(inner / "study.toml")
         study = studies.read(inner / "study.toml")
         journal.restore(study, journal.from_lines((inner / JOURNAL).read_text(encoding="utf-8")))
         (inner / JOURNAL).unlink()
@@ -219,7 +219,7 @@ def _files(root: Path) -> Iterable[Path]:
     return sorted(path for path in root.rglob("*") if path.is_file())
 
 
-def _own_journal(toml: Path) -> None:
+def own_journal(toml: Path) -> None:
     """A restored study keeps its journal in its own folder: the address of a server is taken out of study.toml."""
     text = toml.read_text(encoding="utf-8")
     toml.write_text(re.sub(r"(?m)^journal\s*=\s*\"postgresql.*$\n?", "", text), encoding="utf-8")
