@@ -12,10 +12,8 @@ import os
 import platform
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from importlib.metadata import distributions
 from pathlib import Path
 
@@ -34,7 +32,6 @@ from cdmlib.standard import literal, quote
 from cdmlib.study import Study
 
 POLICY = standard.SQL / "compare_policy.json"
-HOLDING = ".held"  # locked by the process that works on the run, as long as it lives
 OF_STUDY = {"incoming", "snapshots", "marts", "runs", "locks", "deliveries", "late", "verifications", "validation", "backups"}
 SINGLE = {"journal.db", "keys.csv"}
 
@@ -65,62 +62,18 @@ def manifest(study: Study, run: str) -> dict:
         raise CdmError(f"{path} can't be read: {error}. Restore it from a copy.") from None
 
 
-@contextmanager
-def working_on(study: Study, run: str) -> Iterator[None]:
-    """Hold a run as long as this process works on it; one that nobody holds and that has not ended was cut off."""
-    lock = _lock(study, run)
-    try:
-        yield
-    finally:
-        if lock:
-            lock.close()
-
-
-def _lock(study: Study, run: str):
-    """An open file with the run's lock, or None when another process has it."""
-    try:
-        import fcntl
-    except ImportError:  # not on this system: then a run counts as cut off a day after it began
-        began = datetime.fromisoformat(manifest(study, run)["started_at"])
-        return None if (datetime.now(UTC) - began).days < 1 else (study.folder / "runs" / run / HOLDING).open("a")
-    file = (study.folder / "runs" / run / HOLDING).open("a")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        file.close()
-        return None
-    return file
-
-
 def seal_left_over(study: Study, notebooks: Path) -> list[Sealed]:
-    """Seal the runs that ended without an archive; those that nobody works on and that never ended are failed."""
+    """Seal the runs that ended without an archive, also those that were cut off, which are failed; returns what was sealed."""
+    mart.settle(study)
     made = []
     for path in sorted((study.folder / "runs").glob("*/manifest.json")):
-        run = path.parent.name
-        facts = manifest(study, run)
-        if "archive" in facts:
+        facts = manifest(study, path.parent.name)
+        if "archive" in facts or facts["status"] == "running":
             continue
-        lock = _lock(study, run)
-        if lock is None:
-            continue
-        with lock:
-            if facts.get("by_hand") and facts["status"] == "running" and _alive(facts):
-                continue
-            if facts["status"] == "running":
-                mart.finish(study, run, "failed", error="The run was cut off: its process ended without a word.")
-            made.append(seal(study, run, notebooks))
+        with snapshot.unused(path.parent) as free:
+            if free:
+                made.append(seal(study, path.parent.name, notebooks))
     return made
-
-
-def _alive(facts: dict) -> bool:
-    """Whether the process that began a run by hand is still there; only told on the machine where it began."""
-    if facts.get("host") != platform.node():
-        return True
-    try:
-        os.kill(facts["pid"], 0)
-    except (OSError, KeyError):
-        return False
-    return True
 
 
 def seal(study: Study, run: str, notebooks: Path) -> Sealed:
@@ -149,6 +102,7 @@ def seal(study: Study, run: str, notebooks: Path) -> Sealed:
         acts = [Act("archive.sealed", run, facts["status"], "", sealed.digest), Act("archive.signed", run, keys.INSTALLATION, "", signature)]
         journal.append(study, "cdmlib", "system", acts, run=run, batch=f"archive {run}")
     mart.note(study, run, archive=sealed.digest)
+    mart.release(study, run)
     return sealed
 
 
@@ -179,25 +133,22 @@ def digest_of(folder: Path) -> str:
 
 
 def runs(study: Study) -> pd.DataFrame:
-    """Every run, also failed and repeated ones: run, status, as_of, started_at, by, snapshot, archive, signed_by, changed, error.
+    """Every run, also failed and repeated ones: the columns of `mart.runs` and snapshot, archive, signed_by, changed.
 
-    changed: what is other than in the run before of the same kind (parameters, packages).
+    changed: parameters, packages and snapshot that are not those of the run before.
     """
     rows, before = [], {}
     signed: dict[str, list[str]] = {}
     for entry in journal.read(study, act="archive.signed"):
         signed.setdefault(entry.subject, []).append(entry.field)
-    for path in sorted((study.folder / "runs").glob("*/manifest.json"), key=lambda p: (manifest(study, p.parent.name).get("started_at", ""), p)):
-        facts = manifest(study, path.parent.name)
-        parts = facts.get("parts", {}) | {"python": facts.get("python", ""), "confirm": facts.get("confirm", "")}
+    found = mart.runs(study)
+    for run in found.run:
+        facts = manifest(study, run)
+        parts = facts.get("parts", {}) | {"python": facts.get("python", ""), "confirm": facts.get("confirm", ""), "snapshot": facts.get("snapshot", "")}
         changed = ", ".join(f"{k} {before[k] or '(none)'} → {v or '(none)'}" for k, v in parts.items() if k in before and before[k] != v)
         before = parts
-        run = facts["run"]
-        rows.append(
-            (run, facts["status"], facts.get("as_of") or facts.get("cutoff", ""), facts.get("started_at", ""), facts.get("by", ""), facts.get("snapshot", ""),
-             facts.get("archive", "")[:12], ", ".join(signed.get(run, ())), changed, facts.get("error", "").partition("\n")[0])
-        )  # fmt: skip
-    return pd.DataFrame(rows, columns=["run", "status", "as_of", "started_at", "by", "snapshot", "archive", "signed_by", "changed", "error"])
+        rows.append((facts.get("snapshot", ""), facts.get("archive", ""), ", ".join(signed.get(run, ())), changed))
+    return found.assign(**dict(zip(("snapshot", "archive", "signed_by", "changed"), zip(*rows, strict=True) if rows else [[]] * 4, strict=True)))
 
 
 def _fill(study: Study, run: str, facts: dict, working: Path, notebooks: Path) -> None:

@@ -56,7 +56,7 @@ def run(work: Work, only: Sequence[str] = ()) -> pd.DataFrame:
     Returns one row per check: check_id, title, domain, severity, action, outcome, n_findings, reason.
     """
     checks = library(work.study)
-    _refuse_unknown(work.study, checks)
+    refuse_unknown(work.study, checks)
     if unknown := set(only) - {check.id for check in checks}:
         raise CdmError(
             f"There is no check {', '.join(sorted(unknown))}; ids run from {checks[0].id} to {checks[-1].id}."
@@ -138,9 +138,18 @@ def not_collected(
             if column.name not in words or column.name in there[table] or f"{table}.{column.name}" in file.optional:
                 continue
             elsewhere = any(column.name in there.get(other, ()) for other in used - {table})
+            if not _asked_of(file.sql, table, column.name):
+                continue
             if not elsewhere or f'"{column.name}"' in error:
                 reasons.append(f"column {table}.{column.name} is not collected")
     return "; ".join(reasons)
+
+
+def _asked_of(sql: str, table: str, column: str) -> bool:
+    """Whether a SELECT may want this column of this table: some mention of it is unqualified, or qualified by a name of the table."""
+    names = {table, *re.findall(rf"\b(?:FROM|JOIN)\s+{table}\s+(?:AS\s+)?(\w+)", sql)}
+    mentions = re.findall(rf"(?:(\w+)\.)?\b{column}\b", re.sub(r"--[^\n]*|'[^']*'|\bAS\s+\w+", " ", sql))
+    return any(not qualifier or qualifier in names for qualifier in mentions)
 
 
 def _insert(
@@ -192,8 +201,10 @@ def _shown(expression: str, sql_type: str) -> str:
     return expression if sql_type == "string" else f"CAST({expression} AS VARCHAR)"
 
 
-def _refuse_unknown(study: Study, checks: list[SqlFile]) -> None:
+def refuse_unknown(study: Study | None, checks: list[SqlFile]) -> None:
     """Parameters and switches of study.toml must name checks and parameters that exist."""
+    if not study:
+        return
     by_id = {check.id: check for check in checks}
     problems = [f"off.{id_}: there is no check {id_}" for id_ in study.off if id_ not in by_id]
     by_id |= {measure.id: measure for measure in sqlfile.read_folder(standard.SQL / "measures", "measure")}
@@ -213,10 +224,11 @@ def _refuse_unknown(study: Study, checks: list[SqlFile]) -> None:
 
 def run_cases(study: Study | None = None) -> list[tuple[SqlFile, list[cases.CaseResult], str]]:
     """Every check with the results of its cases, and why they could not be run (empty when they could)."""
-    con, results = standard.empty_database(), []
+    columns, results = tables.all_columns(study), []
+    con = standard.empty_database(columns)
     for check in library(study):
         try:
-            results.append((check, cases.run(check, con), ""))
+            results.append((check, cases.run(check, con, columns), ""))
         except (CdmError, duckdb.Error) as error:
             results.append((check, [], str(error)))
     return results
@@ -250,7 +262,7 @@ def new(check_id: str, title: str, domain: str, folder: Path) -> Path:
         raise CdmError(
             f"{check_id!r} can't be a check id: it must be two to four capitals and three figures, such as AE101."
         )
-    if domain not in standard.tables() or domain in standard.SUPPORT[1:]:
+    if domain not in standard.tables() or domain in standard.SUPPORT[1:] + standard.REFERENCE:
         raise CdmError(
             f"{domain!r} is not a standard table; there are {', '.join(standard.domains() + standard.DERIVED)}."
         )

@@ -33,6 +33,17 @@ class Cdm(click.Group):
             sys.exit(1)
 
 
+class OfStudy(click.Group):
+    """Commands of one study, named before them: `cdm coding STUDY`, `cdm coding STUDY import FILE`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        verb = next((at for at, arg in enumerate(args) if at and arg in self.commands), len(args))
+        own = args[:verb]
+        if own and not own[0].startswith("-"):  # options may follow the study, as everywhere else
+            own = [*own[1:], own[0]]
+        return super().parse_args(ctx, own + args[verb:])
+
+
 @click.group(cls=Cdm, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="cdmlib", prog_name="cdm")
 def main() -> None:
@@ -123,16 +134,168 @@ def weekly(study: str, cutoff: str, confirm: str) -> None:
     _weekly(study, cutoff, confirm)
 
 
-@main.group()
-def review() -> None:
-    """What reviewers entered in a cleaning workbook."""
-
-
-@review.command("import")
+@main.command()
 @click.argument("study")
+@click.option("--from", "before", default="", metavar="WHICH", help="Snapshot to compare with: its id or cut-off date; the one before when not given.")
+@click.option("--to", "after", default="", metavar="WHICH", help="Snapshot that is compared: its id or cut-off date; the newest when not given.")
+@click.option("--most", default=50, show_default=True, help="So many changed cells are printed.")
+@click.option("--csv", "file", type=click.Path(dir_okay=False, path_type=Path), help="Write every change to this file.")
+def changes(study: str, before: str, after: str, most: int, file: Path | None) -> None:
+    """What changed in STUDY from one snapshot to another: a line per dataset, then the changed cells, old → new."""
+    import duckdb
+
+    from cdmlib import changes as differences
+    from cdmlib import study as studies
+
+    opened = studies.load(study)
+    old, new = differences.choose(opened, before, after)
+    con = duckdb.connect(config={"threads": 1})
+    out.print(f"{study}: {old.id} → {new.id}", markup=False)
+    for line in differences.said(differences.between(con, opened, old, new)):
+        out.print(line, markup=False)
+    found = differences.as_read(con)
+    for row in found.limit(most).fetchall():
+        out.print(differences.sentence(dict(zip(found.columns, row, strict=True))), markup=False)
+    total = found.aggregate("count(*)").fetchone()[0]
+    if total > most:
+        out.print(f"… and {total - most} lines more. --most {total} prints them, --csv FILE writes every column that changed.")
+    if file:
+        written = differences.write(con, file)
+        out.print(f"{written} changes written to {file}", markup=False)
+
+
+@main.command()
+@click.argument("study")
+def runs(study: str) -> None:
+    """The runs of STUDY: complete, failed (also those that were killed) or running, which one is published, and their archives.
+
+    Seals the runs that ended without an archive.
+    """
+    from cdmlib import archive, notebooks
+    from cdmlib import study as studies
+
+    opened = studies.load(study)
+    archive.seal_left_over(opened, notebooks.folder())
+    for run in archive.runs(opened).itertuples():
+        when = f"{run.started_at} to {run.finished_at}" if run.finished_at else f"{run.started_at}"
+        shown = ", published" if run.published else ""
+        sealed = f"archive {run.archive[:12]} signed by {run.signed_by}" if run.archive else "no archive yet"
+        out.print(f"{run.run}  {run.status}{shown}, as of {run.as_of}, {when}, by {run.by}; {sealed}", markup=False)
+        if run.changed:
+            out.print(f"  changed since the run before: {run.changed}", markup=False)
+        if run.error:
+            out.print(f"  {run.error}", markup=False)
+
+
+@main.command()
+@click.argument("study")
+@click.argument("run")
+@click.option("--out", "path", type=click.Path(dir_okay=False, path_type=Path), help="Write the run, with all that re-executing it needs, into this zip.")
+@click.option("--sign", "meaning", default="", metavar="MEANING", help="Sign the archive as yourself; say what the signature means. The password is asked for.")
+@click.option("--as", "person", default="", help="Who signs; $CDM_USER or the signed-in user when not given.")
+@click.option("--password", default="", help="Asked for when not given; do not keep it in scripts.")
+def archive(study: str, run: str, path: Path | None, meaning: str, person: str, password: str) -> None:
+    """Sign the archive of RUN of STUDY, or take it away as one zip for `cdm verify` and `cdm restore`."""
+    from cdmlib import archive as archives
+    from cdmlib import restore as away
+    from cdmlib import study as studies
+
+    opened = studies.load(study)
+    if not path and not meaning:
+        raise CdmError("Say what to do with the archive: --out FILE.zip, or --sign MEANING.")
+    if meaning:
+        who = _person(opened, person, "archive.signed")
+        made = archives.sign(opened, run, who, password or click.prompt("Password", hide_input=True), meaning)
+        out.print(f"Signed: {made.name} ({made.role}), {made.signed_at} (UTC), meaning: {made.meaning}; key {made.fingerprint}", markup=False)
+    if path:
+        if path.suffix != ".zip":
+            raise CdmError(f"{path.name} must end in .zip.")
+        away.take_away(opened, run, path)
+        out.print(f"{path} ({path.stat().st_size / 1e6:.1f} MB) and {away.signature_of(path).name}; the keys are in {opened.folder / 'keys.csv'}", markup=False)
+
+
+@main.command("verify")
+@click.argument("study")
+@click.argument("run")
+@click.option("--here", is_flag=True, help="Re-execute with the packages of this environment, not in a fresh one made from the archived lock.")
+@click.option("--wheels", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A folder with the packages, so that no network is needed.")
+@click.option("--keys", "known", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The keys.csv that you trust; the study's own when not given.")
+@click.option("--no-run", is_flag=True, help="Only files, signatures and journal; nothing is executed.")
+@click.option("--no-nbval", is_flag=True, help="Without nbval's second opinion.")
+@click.option("--out", "folder", type=click.Path(file_okay=False, path_type=Path), help="Folder of the report; verifications/ of the study, or the working folder.")
+@click.option("--as", "person", default="", help="Sign the report as this person; the password is asked for.")
+@click.option("--password", default="", help="Asked for when not given; do not keep it in scripts.")
+def verify_run(study: str, run: str, here: bool, wheels: Path | None, known: Path | None, no_run: bool, no_nbval: bool, folder: Path | None, person: str, password: str) -> None:
+    """Prove that RUN of STUDY (or FILE.zip of one) is what it was: PASS or FAIL per level, as one page.
+
+    L0 files, L1 signatures, L2 journal, L3 the same result when executed again, L4 what today's version does differently.
+    """
+    from cdmlib import keys, verify
+    from cdmlib import study as studies
+
+    sign = None
+    if person:
+        opened = studies.load(study)
+        who, key = _person(opened, person, "archive.key"), None
+        key = keys.of_person(opened, who, password or click.prompt("Password", hide_input=True))
+        name, role = next((p.name, p.role) for p in opened.people if p.id == who)
+
+        def sign(subject: str, digest: str) -> str:
+            return keys.sign(key, subject, digest, who, name, role, "I made this verification")
+
+    report = verify.run(study, run, here, wheels, known, not no_run, not no_nbval, lambda text: out.print(text, markup=False))
+    there = studies.folder_of(study)
+    page = verify.write(report, folder or (there / "verifications" if there.is_dir() else Path.cwd()), sign)
+    for level in report.levels:
+        out.print(f"{level.id}  {level.status:<8} {level.title}", markup=False)
+        for line in (*level.said, *(f"{d.file}, {d.where}: {d.archived!r} became {d.again!r}" for d in level.differences[:10])):
+            out.print(f"      {line}", markup=False)
+        if level.excluded:
+            out.print("      excluded by the archived policy: " + ", ".join(f"{name} {n} times" for name, n in level.excluded.items()), markup=False)
+    out.print(f"{report.said}. Report: {page}", markup=False)
+    if not report.ok:
+        sys.exit(1)
+
+
+@main.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def review_import(study: str, file: Path) -> None:
-    """Take the reviewer columns of FILE, a cleaning workbook of STUDY, back into the journal."""
+@click.option("--into", type=click.Path(file_okay=False, path_type=Path), help="Data folder to restore into; $CDM_DATA or `data` when not given.")
+def restore(file: Path, into: Path | None) -> None:
+    """Make a working study folder of FILE, an archived run or a backup."""
+    from cdmlib import restore as back
+    from cdmlib import study as studies
+
+    target = into or studies.data_folder()
+    target.mkdir(parents=True, exist_ok=True)
+    out.print(f"Restored: {back.restore(file, target).folder}", markup=False)
+
+
+@main.command()
+@click.argument("study")
+@click.option("--to", "folder", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder for the backup; best on another disk.")
+@click.option("--drill", is_flag=True, help="Also restore it into an empty folder and compare; the journal keeps the result.")
+def backup(study: str, folder: Path, drill: bool) -> None:
+    """Write the whole of STUDY into one signed zip."""
+    from cdmlib import restore as back
+    from cdmlib import study as studies
+
+    opened = studies.load(study)
+    path = back.backup(opened, folder)
+    out.print(f"{path} ({path.stat().st_size / 1e6:.1f} MB)", markup=False)
+    if drill:
+        faults = back.drill(opened, path)
+        for line in faults or ["Drill passed: journal, archives and results came back as they are."]:
+            out.print(line, markup=False)
+        if faults:
+            sys.exit(1)
+
+
+@main.command()
+@click.argument("study")
+@click.argument("act", type=click.Choice(["import"]))
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def review(study: str, act: str, file: Path) -> None:
+    """Take what reviewers entered in FILE, a cleaning workbook of STUDY, back into the journal: cdm review STUDY import FILE."""
     from cdmlib import review as reviews
     from cdmlib import study as studies
 
@@ -484,13 +647,28 @@ def people(ctx: click.Context, study: str) -> None:
 @click.pass_obj
 def password(study: object, person: str, old: str, new: str) -> None:
     """Set your password, which you give again whenever you sign."""
+    from cdmlib import keys
     from cdmlib import people as persons
 
     who = _person(study, person, "password")
     if not old and persons.has_password(who):
         old = click.prompt("Old password", hide_input=True)
     persons.set_password(study, who, new, old)
+    keys.renew_password(who, old, new)
     out.print(f"The password of {who} is set.", markup=False)
+
+
+@people.command()
+@PERSON
+@PASSWORD
+@click.option("--reason", default="", help="Why, when you have a key already.")
+@click.pass_obj
+def key(study: object, person: str, password: str, reason: str) -> None:
+    """Make the key that you sign archives with; your password opens it."""
+    from cdmlib import keys
+
+    made = keys.create(study, _person(study, person, "archive.key"), password, reason)
+    out.print(f"Key {keys.fingerprint(made)}; it is listed in {study.folder / 'keys.csv'}", markup=False)
 
 
 @people.command()
@@ -505,6 +683,131 @@ def reset(study: object, person: str, reason: str) -> None:
     out.print(f"{person} can set a new password: cdm people {study.id} password", markup=False)
 
 
+@main.group(cls=OfStudy, invoke_without_command=True)
+@click.argument("study")
+@click.option("--cutoff", default="", help="Use the newest snapshot up to this date; the newest of all when not given.")
+@click.option(
+    "--out", "file", type=click.Path(dir_okay=False, path_type=Path), help="Also write a coding workbook to this file."
+)
+@click.pass_context
+def coding(context: click.Context, study: str, cutoff: str, file: Path | None) -> None:
+    """Code STUDY's reported terms with what has been decided so far and print how far it is, publishing nothing."""
+    from cdmlib import coding as codes
+    from cdmlib import tables
+
+    context.obj = study
+    if context.invoked_subcommand:
+        return
+    with _scratch(study, cutoff) as work:
+        tables.build(work)
+        for row in codes.code(work).itertuples():
+            if row.not_run:
+                out.print(f"{row.column}: not run, {row.not_run}", markup=False)
+                continue
+            how = ", ".join(
+                f"{getattr(row, name)} {name}"
+                for name in ("exact", "normalised", "synonym", "decision")
+                if getattr(row, name)
+            )
+            done = row.records - row.query - row.uncoded
+            out.print(
+                f"{row.column} with {row.dictionary} {row.version}: {done} of {row.records} reported terms coded ({how}); "
+                f"{row.query} with the site, {row.uncoded} wait for a coder, {row.flagged} of them flagged",
+                markup=False,
+            )
+        if file and (written := codes.write(work, file)):
+            out.print(f"{written}", markup=False)
+
+
+@coding.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.pass_obj
+def coding_import(study: str, file: Path) -> None:
+    """Take the choices and approvals in FILE, a coding workbook of STUDY, back into the journal."""
+    from cdmlib import coding as codes
+    from cdmlib import study as studies
+
+    done = codes.take_in(studies.load(study), file)
+    out.print(done.said, markup=False)
+    for conflict in done.conflicts:
+        out.print(f"  conflict: {conflict}", markup=False)
+    if done.choices or done.approved or done.rejected:
+        out.print(f"They count from the next run on: cdm weekly {study}", markup=False)
+    if done.conflicts:
+        sys.exit(1)
+
+
+@coding.command("approve")
+@click.option(
+    "--verbatim", multiple=True, help="Approve the decision on this reported term only; may be given more than once."
+)
+@click.option("--reject", is_flag=True, help="Reject instead; the coder decides again.")
+@click.option("--reason", default="", help="Why; a rejection needs it.")
+@click.pass_obj
+def coding_approve(study: str, verbatim: tuple[str, ...], reject: bool, reason: str) -> None:
+    """Approve the coding decisions of other people in STUDY; nobody approves their own."""
+    from cdmlib import coding as codes
+    from cdmlib import study as studies
+
+    opened = studies.load(study)
+    subjects = codes.subjects(opened, verbatim) if verbatim or reject else None
+    done, own = codes.approve(opened, subjects, not reject, reason)
+    for decision in done:
+        out.print(
+            f"  {decision.verbatim} → {decision.term} ({decision.code}), decided by {decision.coder}", markup=False
+        )
+    out.print(
+        f"{len(done)} decisions {'rejected' if reject else 'approved'}; {len(own)} of your own wait for another person.",
+        markup=False,
+    )
+
+
+@coding.command("upversion")
+@click.option(
+    "--to",
+    "folder",
+    required=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder with the new version of the dictionary.",
+)
+@click.option("--dictionary", "name", default="", help="Which dictionary; needed when the study declares several.")
+@click.option(
+    "--out",
+    "file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write every reported term with what becomes of it to this CSV file.",
+)
+@click.pass_obj
+def coding_upversion(study: str, folder: Path, name: str, file: Path | None) -> None:
+    """Say what a new version of a dictionary does to STUDY's published codes: what moves, what is no longer current, what stays."""
+    from cdmlib import coding as codes
+    from cdmlib import mart
+    from cdmlib import study as studies
+
+    opened = studies.load(study)
+    con = mart.open_published(opened)
+    frame = codes.compare(con, opened, codes.only(opened, name, folder), folder.resolve())
+    _print_frame(codes.summary(frame))
+    for row in frame[~frame.result.isin(("unchanged", "uncoded"))].itertuples():
+        now = f"; now {row.new_term} ({row.new_code})" if row.new_code not in ("", row.code) else ""
+        out.print(f"  {row.result}: {row.verbatim}, {row.records} records: {row.what}{now}", markup=False)
+    if file:
+        frame.to_csv(file, index=False, lineterminator="\n")
+        out.print(f"{len(frame)} reported terms written to {file}", markup=False)
+
+
+@coding.command("find")
+@click.argument("text")
+@click.option("--dictionary", "name", default="", help="Which dictionary; needed when the study declares several.")
+@click.pass_obj
+def coding_find(study: str, text: str, name: str) -> None:
+    """Look TEXT up in a dictionary of STUDY: terms that hold it or are like it."""
+    from cdmlib import coding as codes
+    from cdmlib import study as studies
+
+    _print_frame(codes.find(study, codes.only(studies.load(study), name), text))
+
+
 @main.group()
 def journal() -> None:
     """The append-only record of what people decided."""
@@ -512,16 +815,25 @@ def journal() -> None:
 
 @journal.command()
 @click.argument("study")
-def verify(study: str) -> None:
-    """Check the hash chain of STUDY's journal against itself and against the heads that the runs recorded."""
+@click.option("--head", "heads", multiple=True, metavar="SEQ:HASH", help="A head printed earlier and kept elsewhere; may be given more than once.")
+def verify(study: str, heads: tuple[str, ...]) -> None:
+    """Check STUDY's journal against itself and the heads that its appends and runs recorded; print its head, to be kept elsewhere."""
     from cdmlib import journal as journals
     from cdmlib import study as studies
 
-    result = journals.verify(studies.load(study))
-    for line in (result.said, *result.warnings):
-        out.print(line, markup=False)
+    opened = studies.load(study)
+    result = journals.verify(opened, [*journals.anchors(opened), *map(_head, heads)] if heads else None)
+    out.print(result.said, markup=False)
     if not result.ok:
         sys.exit(1)
+    out.print("Head: {}:{}".format(*journals.head(opened)), markup=False)
+
+
+def _head(text: str) -> tuple[int, str, str]:
+    number, _, digest = text.partition(":")
+    if not number.isdecimal() or len(digest) != 64:
+        raise CdmError(f"{text!r} is not a head: it must be SEQ:HASH, as cdm journal verify prints it.")
+    return int(number), digest, f"The head given, {text[:20]}…,"
 
 
 @journal.command()
@@ -540,11 +852,17 @@ def export(study: str, file: Path) -> None:
 @click.option("--cutoff", default="", help="Use the newest snapshot up to this date; the newest of all when not given.")
 @click.option("--only", multiple=True, metavar="ID", help="Run this check only; may be given more than once.")
 def check(study: str, cutoff: str, only: tuple[str, ...]) -> None:
-    """Run the checks on the newest snapshot and print how each ended, publishing nothing."""
-    from cdmlib import checks, tables
+    """Run the checks on STUDY's newest snapshot and print how each ended, publishing nothing.
+
+    To look checks up without running them, see `cdm checks`.
+    """
+    from cdmlib import checks, reconcile, tables
+    from cdmlib import coding as codes
 
     with _scratch(study, cutoff) as work:
         tables.build(work)
+        reconcile.build(work)
+        codes.code(work)
         ran = checks.run(work, only)
         table = _table("check", "outcome", "findings", "title", "reason")
         for row in ran.itertuples():
@@ -563,6 +881,69 @@ def check(study: str, cutoff: str, only: tuple[str, ...]) -> None:
                 out.print(f"  {site or '-'} {subject or '-'} {visit or '-'}: {message}", markup=False)
     if (ran.outcome == "error").any():
         raise CdmError("At least one check ended in an error.")
+
+
+@main.command("reconcile")
+@click.argument("study")
+@click.option("--cutoff", default="", help="Use the newest snapshot up to this date; the newest of all when not given.")
+@click.option("--only", multiple=True, metavar="NAME", help="This reconciliation only, with what it finds; may be given more than once.")
+def reconcile_(study: str, cutoff: str, only: tuple[str, ...]) -> None:
+    """Hold STUDY's sources against each other on the newest snapshot and print how each reconciliation ended, publishing nothing."""
+    from cdmlib import reconcile, tables
+
+    with _scratch(study, cutoff) as work:
+        there = reconcile.declared(work.study)
+        if unknown := [name for name in only if name not in there]:
+            raise CdmError(f"{study} declares no reconciliation {', '.join(unknown)}; there are {', '.join(there) or 'none'}.")
+        if not there:
+            raise CdmError(
+                f"{study} declares no reconciliation. Write [reconciliations.<name>] into study.toml; ready-made are {', '.join(reconcile.ready_made())}."
+            )
+        tables.build(work)
+        done = reconcile.build(work)
+        table = _table("reconciliation", "outcome", "left", "right", "agree", "differ", "only left", "only right", "ambiguous", "not known", "reason")
+        for row in done.itertuples():
+            if not only or row.recon in only:
+                table.add_row(row.recon, *map(str, row[3:]))
+        out.print(table)
+        if only:
+            found = reconcile.to_settle(work.con, rows=10_000)
+            for row in found[found.recon.isin(only)].itertuples():
+                values = f"{row.left_value or '-'} | {row.right_value or '-'}"
+                out.print(f"  {row.result:<15} {row.siteid or '-'} {row.subjid or '-'} {row.visit or '-'}: {', '.join(filter(None, (row.record, row.what))) or 'record'}: {values}", markup=False)
+@main.command("checks")
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.option("--domain", default="", help="Only checks about this standard table, such as ae.")
+@click.option("--severity", type=click.Choice(["critical", "major", "minor"]), help="Only this severity.")
+@click.option("--action", type=click.Choice(["query", "review", "internal"]), help="Only this action.")
+@click.option("--text", default="", help="Only checks with this text in id, title, message or note.")
+@click.option("--study", default="", help="Add this study's own checks, its parameters and what it switched off.")
+def look_up(ids: tuple[str, ...], domain: str, severity: str | None, action: str | None, text: str, study: str) -> None:
+    """Look checks up: list the library, or explain the checks ID with needs, cases and SQL. Nothing is run.
+
+    To run the checks of a study, see `cdm check`.
+    """
+    from cdmlib import catalogue
+    from cdmlib import study as studies
+
+    found = catalogue.entries(studies.load(study) if study else None, domain, severity or "", action or "", text, ids)
+    for entry in found if ids else ():
+        _explain(entry)
+    if ids:
+        return
+    columns = ("check", "title", "about", "severity", "action", "parameters", *(["switched off"] if study else []))
+    table = _table(*columns)
+    for entry in found:
+        header = entry.check.header
+        cells = (entry.check.title, entry.check.domain, header["severity"], header["action"], entry.params_said)
+        table.add_row(entry.check.id, *map(_plain, cells), *([_plain(entry.off)] if study else []))
+    out.print(table)
+    own = sum(entry.own for entry in found)
+    off = sum(bool(entry.off) for entry in found)
+    of_study = f", {own} of them of study {study}, {off} switched off" if study else ""
+    out.print(
+        f"{len(found)} checks{of_study}. `cdm checks ID` explains one; `cdm check STUDY` runs them.", markup=False
+    )
 
 
 @main.command()
@@ -638,6 +1019,31 @@ def sql(study: str, query: str, as_csv: bool) -> None:
     out.print(f"{len(rows)} rows")
 
 
+def _explain(entry: object) -> None:
+    from cdmlib import catalogue
+
+    out.print(f"\n[bold]{entry.check.id}[/bold]" + (" (own check of the study)" if entry.own else ""))
+    for name, text in catalogue.explained(entry):
+        first, *more = text.splitlines()
+        out.print(f"  {name:<12} {first}", markup=False)
+        for line in more:
+            out.print(f"  {'':<12} {line}", markup=False)
+    for above, header, rows in catalogue.case_tables(entry.check):
+        out.print(f"\n  cases{' with ' + above if above else ''}", markup=False)
+        table = _table(*map(_plain, header))
+        for row in rows:
+            table.add_row(*map(_plain, row))
+        out.print(table)
+    out.print(entry.check.sql, markup=False)
+
+
+def _plain(text: str) -> str:
+    """Text for a cell, where a square bracket is a bracket and not style."""
+    from rich.markup import escape
+
+    return escape(text)
+
+
 def _weekly(study: str, cutoff: str, confirm: str) -> None:
     from cdmlib import mart, notebooks, snapshot
     from cdmlib import study as studies
@@ -673,7 +1079,8 @@ def _score() -> None:
     opened = studies.load("demo")
     con = mart.open_published(opened)
     as_of = con.execute("SELECT as_of FROM runs").fetchone()[0]
-    found = con.execute("SELECT check_id, record_key FROM findings WHERE gone_on IS NULL").fetchall()
+    ours = f"gone_on IS NULL AND domain NOT IN {demonstration.THIRD_PARTY}"
+    found = con.execute(f"SELECT check_id, record_key FROM findings WHERE {ours}").fetchall()
     score = demonstration.score(found, demonstration.read_answer_key(opened.folder), as_of)
     table = _table("kind of planted error", "check", "planted", "found", "recall")
     for row in score.kinds:
@@ -686,6 +1093,19 @@ def _score() -> None:
         )
     out.print(table)
     out.print(score.said, markup=False)
+    between = demonstration.reconciled(con, opened.folder, as_of)
+    table = _table("planted disagreement", "check", "planted", "found", "recall")
+    for row in between.kinds:
+        table.add_row(row.kind, row.check_id, str(row.planted), str(row.found), f"{row.recall:.2f}")
+    out.print(table)
+    out.print(between.said, markup=False)
+    coded = con.execute(
+        "SELECT DISTINCT dictionary, verbatim, code FROM coding WHERE method IS DISTINCT FROM 'decision'"
+    ).fetchall()
+    offers = con.execute("SELECT dictionary, verbatim, number, code FROM coding_suggestions").fetchall()
+    out.print(
+        demonstration.score_coding(coded, offers, demonstration.read_coding_key(opened.folder)).said, markup=False
+    )
 
 
 def _scratch(study: str, cutoff: str):
@@ -737,6 +1157,14 @@ def _table(*columns: str) -> Table:
             "planted",
             "found",
             "recall",
+            "left",
+            "right",
+            "agree",
+            "differ",
+            "only left",
+            "only right",
+            "ambiguous",
+            "not known",
         )
         table.add_column(
             column,
@@ -745,6 +1173,13 @@ def _table(*columns: str) -> Table:
             no_wrap=column in ("check", "dataset", "outcome"),
         )
     return table
+
+
+def _print_frame(frame: object) -> None:
+    table = _table(*(name.replace("_", " ") for name in frame.columns))
+    for row in frame.itertuples(index=False):
+        table.add_row(*("" if value is None or value != value else str(value) for value in row))
+    out.print(table)
 
 
 def _outcome(outcome: str) -> str:

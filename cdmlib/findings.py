@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
+import duckdb
 import pandas as pd
 
-from cdmlib import journal, snapshot, standard, tables
+from cdmlib import journal, mart, snapshot, standard, tables
 from cdmlib.mart import Work, note
 from cdmlib.sqlfile import VALUES
 from cdmlib.standard import literal, quote
-from cdmlib.study import Study
 
 GONE = ("resolved", "deleted")
 FLAGS = ("New", "Reappeared", "Changed", "Review outdated", "Resolved", "Deleted", "Not checked")
+EXPIRED = "Waiver expired"  # shown in place of the status Waived when its date has passed
 REVIEW = ("status", "comment", "owner", "expires")  # what a reviewer enters; each is an act of its own in the journal
 ADDED = (
     "status VARCHAR, flag VARCHAR, first_seen VARCHAR, last_seen VARCHAR, gone_on VARCHAR, because VARCHAR, evidence_before JSON, "
@@ -30,14 +28,15 @@ def follow(work: Work) -> pd.DataFrame:
     not run this week stays as it was and is flagged `Not checked`. Returns one row per status: critical, major, minor, total.
     """
     con = work.con
-    previous = _previous(work.study, work.as_of)
+    previous = mart.week_before(work.study, work.as_of)
     if work.run:
-        note(work.study, work.run, compared_with=previous.stem if previous else "")  # re-executing the run needs them again
+        note(work.study, work.run, compared_with=previous["run"] if previous else "")  # re-executing the run needs them again
     for part in ADDED.split(", "):
         con.execute(f"ALTER TABLE findings ADD COLUMN {part}")
     con.execute("UPDATE findings SET status = 'new', first_seen = $1, last_seen = $1", [work.as_of])
     if previous:
-        con.execute(f"ATTACH {literal(str(previous))} AS week_before (READ_ONLY)")
+        path = work.study.folder / "marts" / previous["mart"]
+        con.execute(f"ATTACH {literal(str(path))} AS week_before (READ_ONLY)")
         _carry_forward(work)
         _say_why_gone(work)
         con.execute("DETACH week_before")
@@ -54,17 +53,6 @@ def follow(work: Work) -> pd.DataFrame:
     return con.execute(f"SELECT status, {counts}, count(*) AS total FROM findings GROUP BY status ORDER BY status").df()
 
 
-def _previous(study: Study, as_of: str) -> Path | None:
-    """The mart of the last complete run with an earlier cut-off; running a week again compares with the same week before."""
-    complete = []
-    for path in sorted((study.folder / "runs").glob("*/manifest.json")):
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        mart = study.folder / "marts" / manifest.get("mart", "-")
-        if manifest.get("status") == "complete" and manifest["as_of"] < as_of and mart.exists():
-            complete.append((manifest["as_of"], manifest["run"], mart))
-    return max(complete)[2] if complete else None
-
-
 def _carry_forward(work: Work) -> None:
     """Status against the week before, and a row for each finding that is no longer made."""
     con = work.con
@@ -78,28 +66,39 @@ def _carry_forward(work: Work) -> None:
     alive = " UNION ALL ".join(
         f"SELECT record_key FROM {name}"
         for name in tables.collected(con)
-        if name in standard.domains() + standard.DERIVED
+        if name in standard.mapped() + standard.DERIVED
     )
     kept = [row[0] for row in con.execute("DESCRIBE findings").fetchall()]
     there = {row[0] for row in con.execute("DESCRIBE week_before.findings").fetchall()}
     gone = f"b.status IN {GONE}"
     changed = {
-        "status": f"CASE WHEN {gone} OR r.outcome IS NULL OR r.outcome IN ('not run', 'error') THEN b.status WHEN a.record_key IS NULL THEN 'deleted' ELSE 'resolved' END",
+        "status": f"CASE WHEN {gone} OR r.outcome IS NULL OR r.outcome IN ('not run', 'error') THEN b.status WHEN a.record_key IS NULL AND b.domain <> 'recon' THEN 'deleted' ELSE 'resolved' END",
         "gone_on": f"CASE WHEN {gone} OR r.outcome IS NULL OR r.outcome IN ('not run', 'error') THEN b.gone_on ELSE $as_of END",
         "because": f"""CASE WHEN {gone} THEN b.because WHEN r.outcome IS NULL THEN 'not checked: the check is no longer in the library'
                             WHEN r.outcome IN ('not run', 'error') THEN 'not checked: ' || r.outcome || ', ' || r.reason
-                            WHEN a.record_key IS NULL THEN 'the record left the extract' ELSE 'the check no longer finds it' END""",
+                            WHEN a.record_key IS NULL AND b.domain <> 'recon' THEN 'the record left the extract' ELSE 'the check no longer finds it' END""",
         "evidence_before": "NULL",
     }
     values = ", ".join(changed.get(name, f"b.{quote(name)}" if name in there else "NULL") for name in kept)
     con.execute(
         f"""INSERT INTO findings SELECT {values} FROM week_before.findings b
-            LEFT JOIN check_runs r ON r.check_id = b.check_id
+            LEFT JOIN ({_outcomes(con)}) r ON r.check_id = b.check_id AND coalesce(r.recon, split_part(b.record_key, '|', 1)) = split_part(b.record_key, '|', 1)
             LEFT JOIN (SELECT DISTINCT record_key FROM ({alive})) a ON a.record_key = b.record_key
             WHERE NOT EXISTS (FROM findings f WHERE f.finding_id = b.finding_id) ORDER BY b.check_id, b.finding_id""",
         {"as_of": work.as_of},
     )
     con.execute(f"UPDATE findings SET status = 'open' WHERE because LIKE 'not checked%' AND status NOT IN {GONE}")
+
+
+def _outcomes(con: duckdb.DuckDBPyConnection) -> str:
+    """How each check ended, as SQL; one of the reconciliations ended for each of them as that did."""
+    if "reconciliation_runs" not in tables.collected(con):
+        return "SELECT check_id, outcome, reason, CAST(NULL AS VARCHAR) AS recon FROM check_runs"
+    return """SELECT check_id, outcome, reason, CAST(NULL AS VARCHAR) AS recon FROM check_runs WHERE domain <> 'recon' OR check_id = 'RC007'
+              UNION ALL SELECT c.check_id, CASE WHEN coalesce(r.outcome, 'not run') = 'not run' THEN 'not run' ELSE c.outcome END,
+                     coalesce(r.reason, 'the reconciliation is no longer declared'), n.recon
+              FROM check_runs AS c, (SELECT DISTINCT split_part(record_key, '|', 1) AS recon FROM week_before.findings WHERE domain = 'recon' AND check_id <> 'RC007') AS n
+              LEFT JOIN reconciliation_runs AS r ON r.recon = n.recon WHERE c.domain = 'recon' AND c.check_id <> 'RC007'"""
 
 
 def _say_why_gone(work: Work) -> None:
@@ -153,7 +152,7 @@ def _join_reviews(work: Work) -> None:
         con.executemany("INSERT INTO reviews VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
     con.execute(
         f"""UPDATE findings SET
-               review_status = CASE WHEN r.expires < $as_of THEN 'Waiver expired' ELSE r.status END, review_comment = r.comment, owner = r.owner,
+               review_status = CASE WHEN r.expires < $as_of THEN '{EXPIRED}' ELSE r.status END, review_comment = r.comment, owner = r.owner,
                review_expires = r.expires, reviewer = r.reviewer, reviewed_on = r.reviewed_on,
                review_outdated = findings.status NOT IN {GONE} AND r.evidence IS NOT NULL AND r.evidence <> CAST(findings.evidence AS VARCHAR),
                evidence_before = CASE WHEN findings.status NOT IN {GONE} AND r.evidence IS NOT NULL AND r.evidence <> CAST(findings.evidence AS VARCHAR)

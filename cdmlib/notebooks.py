@@ -17,8 +17,9 @@ from cdmlib import study as studies
 from cdmlib.errors import CdmError
 
 PACKAGE = Path(__file__).parent
-WEEKLY = ("10_ingest", "20_cleaning", "50_metrics", "60_lock_readiness")
+WEEKLY = ("10_ingest", "20_cleaning", "30_reconciliation", "40_coding", "50_metrics", "60_lock_readiness")
 SHOWING = WEEKLY[2:]  # these read published results and change nothing
+DECLARED = {"30_reconciliation": "reconciliations", "40_coding": "dictionaries"}  # shown when the study declares any
 
 
 @dataclass(frozen=True)
@@ -88,24 +89,30 @@ def weekly(study_id: str, cutoff: str = "", confirm: str = "", step: Callable[[s
     archive.seal_left_over(study, folder())
     cutoff = cutoff or snapshot.newest_incoming(study)
     run = mart.new_run(study, cutoff)
-    with archive.working_on(study, run):
-        out = study.folder / "runs" / run
-        mart.note(study, run, confirm=confirm)
-        try:
-            step(f"run {run}: taking in the extract of {cutoff}")
-            first = execute("10_ingest", out / "10_ingest.ipynb", study=study_id, cutoff=cutoff, confirm=confirm)
-            step("building tables, running checks, writing the workbook")
-            second = execute("20_cleaning", out / "20_cleaning.ipynb", study=study_id, cutoff=cutoff, run=run)
-            step("showing the measures and the lock readiness")  # of results that are published already: what goes wrong here takes nothing back
-            shown = [execute(name, out / f"{name}.ipynb", study=study_id, cutoff=cutoff, run=run) for name in SHOWING]
-        except BaseException as error:
-            if archive.manifest(study, run)["status"] != "complete":
-                mart.finish(study, run, "failed", error=str(error))
-            archive.seal(study, run, folder())
-            raise
-        step("sealing the archive")
+    mart.note(study, run, confirm=confirm)
+    out = study.folder / "runs" / run
+    try:
+        step(f"run {run}: taking in the extract of {cutoff}")
+        first = execute("10_ingest", out / "10_ingest.ipynb", study=study_id, cutoff=cutoff, confirm=confirm)
+        step("building tables, running checks, writing the workbook")
+        second = execute("20_cleaning", out / "20_cleaning.ipynb", study=study_id, cutoff=cutoff, run=run)
+    except BaseException as error:
+        mart.finish(study, run, "failed", error=str(error))
         archive.seal(study, run, folder())
-    return Week(run, study.folder / "marts" / f"{run}.duckdb", next(out.glob("*.xlsx")), (first, second, *shown))
+        raise
+    shown = [name for name in SHOWING if name not in DECLARED or getattr(study, DECLARED[name])]
+    step("showing the results: " + ", ".join(shown))  # they are published by now: a failure here takes nothing back
+    made = [first, second]
+    for name in shown:
+        try:
+            made.append(execute(name, out / f"{name}.ipynb", study=study_id, run=run))
+        except CdmError as error:
+            mart.note(study, run, not_shown=f"{name}: {error}")
+            archive.seal(study, run, folder())
+            raise CdmError(f"The results of run {run} are published, but notebook {name} failed: {error}") from None
+    step("sealing the archive")
+    archive.seal(study, run, folder())
+    return Week(run, study.folder / "marts" / f"{run}.duckdb", next(out.glob("cleaning_*.xlsx")), tuple(made))
 
 
 def code_cells(path: Path) -> list[str]:

@@ -147,6 +147,7 @@ def needed_snapshots(study: Study, run: str) -> list[str]:
     before = inputs["snapshots_before"]
     cutoff = archive.read(folder, "run.json")["cutoff"]
     wanted = {name for name in before if name.startswith(f"{cutoff}-")} | set(before[-1:])
+    wanted |= {*[name for name in before if name[:10] < cutoff][-1:]}
     wanted |= {inputs["snapshot"]["id"]} if inputs["snapshot"] else set()
     if inputs["compared_with"]:
         wanted.add(archive.read(archive.folder_of(study, inputs["compared_with"]), "run.json")["snapshot"])

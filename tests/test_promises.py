@@ -15,8 +15,8 @@ from cdmlib.cli import main
 
 ROOT = Path(__file__).parents[1]
 LAYERS = [
-    "errors", "sqlfile", "standard", "cases", "readers", "study", "standing", "journal", "people", "keys", "snapshot", "changes", "digests", "mart", "tables",
-    "checks", "findings", "edc", "queries", "measures", "readiness", "lock", "workbook", "export", "cleaning", "review",
+    "errors", "sqlfile", "standard", "cases", "readers", "study", "standing", "journal", "people", "keys", "snapshot", "digests", "mart", "changes", "pivot", "specification", "tables",
+    "checks", "catalogue", "reconcile", "findings", "edc", "queries", "measures", "readiness", "lock", "workbook", "coding", "export", "cleaning", "review",
     "evidence", "wheel", "archive", "restore", "judge", "verify", "trace", "notebooks", "scaffold", "demo", "cli", "docs",
 ]  # fmt: skip
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))

@@ -38,6 +38,7 @@ def test_a_weekly_run_leaves_executed_notebooks_a_workbook_a_manifest_and_publis
     assert {path.name for path in run.iterdir()} >= {
         "10_ingest.ipynb",
         "20_cleaning.ipynb",
+        "30_reconciliation.ipynb",
         "50_metrics.ipynb",
         "cleaning_demo_2024-03-04.xlsx",
         "manifest.json",
@@ -51,6 +52,7 @@ def test_a_weekly_run_leaves_executed_notebooks_a_workbook_a_manifest_and_publis
     con = mart.open_published(study)
     assert con.execute("SELECT count(*) > 100 FROM subjects").fetchone()[0]
     assert con.execute("SELECT count(*) > 0 FROM findings").fetchone()[0]
+    assert con.execute("SELECT count(*) FROM changes").fetchone() == (0,), "the first week has nothing to compare with"
     assert con.execute("SELECT count(*) FROM check_runs WHERE outcome = 'error'").fetchone()[0] == 0
     con.close()
 

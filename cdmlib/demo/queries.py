@@ -105,7 +105,7 @@ def _day(moment: datetime | None) -> str:
 
 
 def _label(record: Record, field: str) -> str:
-    return next(row["label"] for row in fields(record.form) if row["field"] == field)
+    return next(row["label"] for row in fields(record.form) if row["field"] == field.removesuffix("_UN"))
 
 
 def _said(rng: Rng, on: str, record: Record, field: str, at: datetime, group: str = "") -> str:
@@ -159,7 +159,7 @@ def _about_error(seed: int, number: int, error: Planted, records: list[Record]) 
 def _about_what_is_right(seed: int, records: list[Record], touched: set[int]) -> list[Query]:
     """Ordinary queries over the whole of the trial on records without an error; most are closed, some were cancelled."""
     rng = generator(seed, crc32(b"ordinary queries"))
-    right = [i for i, r in enumerate(records) if r.created <= MOMENTS[-1] and not r.overlays and i not in touched]
+    right = [i for i, r in enumerate(records) if r.created <= MOMENTS[-1] and not r.overlays and i not in touched and r.form != "PC"]
     made: dict[tuple[int, str], Query] = {}
     while len(made) < ORDINARY:
         index = pick(rng, right)
