@@ -32,7 +32,7 @@ from cdmlib.standard import literal, quote
 from cdmlib.study import Study
 
 POLICY = standard.SQL / "compare_policy.json"
-OF_STUDY = {"incoming", "snapshots", "marts", "runs", "locks", "deliveries", "late", "verifications", "validation", "backups"}
+OF_STUDY = {"incoming", "snapshots", "marts", "runs", "locks", "deliveries", "late", "verifications", "validation", "backups", "traces"}
 SINGLE = {"journal.db", "keys.csv"}
 
 

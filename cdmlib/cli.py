@@ -258,6 +258,27 @@ def verify_run(study: str, run: str, here: bool, wheels: Path | None, known: Pat
 
 
 @main.command()
+@click.argument("study")
+@click.option("--subject", required=True, help="The subject's id.")
+@click.option("--record", required=True, help="The record's key, as the workbook shows it.")
+@click.option("--field", "field_", required=True, help="The standard column (aestdtc), or the source's own field (AESTDAT).")
+@click.option("--out", "folder", type=click.Path(file_okay=False, path_type=Path), help="Folder of the pages; traces/ of the study when not given.")
+def trace(study: str, subject: str, record: str, field_: str, folder: Path | None) -> None:
+    """Show the life of a value of STUDY: the line as received, each snapshot, findings, queries, decisions, what was delivered."""
+    from cdmlib import study as studies
+    from cdmlib import trace as traces
+
+    opened = studies.load(study)
+    life = traces.of(opened, subject, record, field_)
+    out.print(f"{life.table}.{life.field} ({life.label}) of {life.record}, made from {', '.join(life.made_from) or 'nothing in the source alone'}: {life.value or '(blank)'}", markup=False)
+    for name, heading in traces.HEADINGS.items():
+        out.print(f"{heading}: {len(getattr(life, name)) or 'none'}", markup=False)
+        for row in getattr(life, name):
+            out.print("  " + " | ".join(str(value) for value in row.values() if value != ""), markup=False)
+    out.print(f"Pages: {traces.write(life, folder or opened.folder / 'traces')}", markup=False)
+
+
+@main.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--into", type=click.Path(file_okay=False, path_type=Path), help="Data folder to restore into; $CDM_DATA or `data` when not given.")
 def restore(file: Path, into: Path | None) -> None:
