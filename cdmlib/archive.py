@@ -12,6 +12,7 @@ import os
 import platform
 import shutil
 import time
+import zipfile
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import distributions
@@ -181,10 +182,10 @@ def _fill(study: Study, run: str, facts: dict, working: Path, notebooks: Path) -
         shutil.copy2(lock, working / "environment" / "requirements.lock")
     _write(working / "environment" / "platform.json", platform_facts())
     shutil.copy2(POLICY, working / "policy.json")
-    results: dict = {"tables": {}, "views": {}}
-    if (book := made / facts.get("workbook", "")).is_file():
+    results: dict = {"tables": {}, "views": {}, "workbooks": {}}
+    for book in sorted(made.glob("*.xlsx")):
         shutil.copy2(book, working / "outputs")
-        results["workbook"] = {"name": book.name, "digest": digests.of_zip(book)}
+        results["workbooks"][book.name] = _workbook(book)
     if facts["status"] == "complete":
         with mart.open_run(study, run) as con:
             results |= tables_to_parquet(con, working / "outputs" / "tables")
@@ -305,6 +306,14 @@ def _crate(study: Study, run: str, facts: dict, working: Path) -> None:
             )
     crate.root_dataset["mentions"] = [{"@id": f"#run-{_stem(name)}"} for name in placed if name.startswith("notebooks/")]
     _write(working / "ro-crate-metadata.json", crate.metadata.generate())
+
+
+def _workbook(path: Path) -> str:
+    """The digest of what a workbook holds; empty when it is cut off, as of a run that was killed."""
+    try:
+        return digests.of_zip(path)
+    except zipfile.BadZipFile:
+        return ""
 
 
 def _stem(name: str) -> str:

@@ -128,10 +128,12 @@ def restore(path: Path, into: Path) -> Study:
         for run in done:
             archive.mart_from_parquet(inner / "runs" / run / "archive", inner / "marts" / f"{run}.duckdb")
         if done:
-            book = {run: archive.read(inner / "runs" / run / "archive", "run.json").get("workbook", "") for run in done}
-            for run, name in book.items():
-                if name and not (inner / "runs" / run / name).exists():
-                    shutil.copy2(inner / "runs" / run / "archive" / "data" / "outputs" / name, inner / "runs" / run)
+            for run in done:
+                for made in sorted((inner / "runs" / run / "archive" / "data").glob("*/*")):
+                    if made.parent.name not in ("outputs", "executed") or not made.is_file():  # what people work with
+                        continue
+                    if not (inner / "runs" / run / made.name).exists():
+                        shutil.copy2(made, inner / "runs" / run)
             current = (inner / "current").read_text(encoding="utf-8") if (inner / "current").exists() else f"{done[-1]}.duckdb\n"
             mart.replace(inner / "marts" / "current", current)
             (inner / "current").unlink(missing_ok=True)

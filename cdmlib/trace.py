@@ -84,9 +84,9 @@ def write(life: Life, folder: Path) -> Path:
 def _table(con: duckdb.DuckDBPyConnection, subject: str, record: str) -> tuple[str, tuple[str, ...]]:
     there = tables.collected(con)
     for name in standard.mapped():
-        if {"record_key", "subjid"} <= set(there.get(name, ())):
-            if con.execute(f"SELECT 1 FROM {quote(name)} WHERE record_key = ? AND subjid = ? LIMIT 1", [record, subject]).fetchone():
-                return name, there[name]
+        sql = f"SELECT 1 FROM {quote(name)} WHERE record_key = ? AND subjid = ? LIMIT 1"
+        if {"record_key", "subjid"} <= set(there.get(name, ())) and con.execute(sql, [record, subject]).fetchone():
+            return name, there[name]
     raise CdmError(f"No standard table has a record {record!r} of subject {subject!r}. A record is named by its record_key, as the workbook shows it.")
 
 

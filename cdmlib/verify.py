@@ -459,10 +459,11 @@ def _again(study: Study, run: str, folder: Path, facts: dict, into: Path, code: 
             verdict.compared["datasets"] += 1
             made = laid.folder / "snapshots" / inputs["snapshot"]["id"] / name
             verdict.note(f"snapshot {name}", "digest", known["digest"], digests.of_parquet(made) if made.exists() else "not stored")
-    if "workbook" in results:
+    written = {path.name: digests.of_zip(path) for path in out.glob("*.xlsx")}
+    verdict.note("outputs", "workbooks", sorted(results["workbooks"]), sorted(written))
+    for name in sorted(results["workbooks"].keys() & written.keys()):
         verdict.compared["workbooks"] += 1
-        book = out / results["workbook"]["name"]
-        verdict.note(results["workbook"]["name"], "digest", results["workbook"]["digest"], digests.of_zip(book) if book.exists() else "not written")
+        verdict.note(f"outputs/{name}", "digest", results["workbooks"][name], written[name])
     published = laid.folder / "marts" / f"{run}.duckdb"
     if results["tables"]:
         if published.exists():
