@@ -993,6 +993,26 @@ def uat(study: str | None, folder: Path | None) -> None:
         sys.exit(1)
 
 
+@main.command()
+@click.option("--out", "folder", type=click.Path(file_okay=False, path_type=Path), default=Path("docs") / "validation", show_default=True, help="Folder of the evidence.")
+@click.option("--tests", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Folder of the tests; that of this checkout when not given.")
+@click.option("--no-demo", is_flag=True, help="Without running the synthetic study and executing it again.")
+def validate(folder: Path, tests: Path | None, no_demo: bool) -> None:
+    """Write the validation evidence: installation (IQ), operation (OQ), and a form for the organisation's own trial (PQ)."""
+    from cdmlib import validation
+
+    here = Path(validation.__file__).parent.parent / "tests"
+    made = validation.write(folder, tests or (here if here.is_dir() else None), not no_demo, lambda text: out.print(text, markup=False))
+    for line in made.failures:
+        out.print(f"  {line}", markup=False)
+    passed = sum(r["outcome"] == "passed" for r in made.requirements)
+    out.print(
+        f"{len(made.packages)} packages, {passed} of {len(made.requirements)} requirements passed, {made.cases['passed']} of {made.cases['cases']} cases: {folder / 'oq.html'}", markup=False
+    )
+    if made.failures:
+        sys.exit(1)
+
+
 @main.command("new-check")
 @click.argument("check_id")
 @click.argument("title")

@@ -126,14 +126,12 @@ def restore(path: Path, into: Path) -> Study:
         runs = [p.parent for p in sorted(inner.glob("runs/*/archive"))]
         done = [p.name for p in runs if archive.manifest(study, p.name)["status"] == "complete"]
         for run in done:
-            archive.mart_from_parquet(inner / "runs" / run / "archive", inner / "marts" / f"{run}.duckdb")
+            bag = inner / "runs" / run / "archive"
+            archive.mart_from_parquet(bag, inner / "marts" / f"{run}.duckdb")
+            for made in (*(bag / "data" / "outputs").glob("*.xlsx"), *(bag / "data" / "executed").glob("*.ipynb")):  # what people work with
+                if not (inner / "runs" / run / made.name).exists():
+                    shutil.copy2(made, inner / "runs" / run)
         if done:
-            for run in done:
-                for made in sorted((inner / "runs" / run / "archive" / "data").glob("*/*")):
-                    if made.parent.name not in ("outputs", "executed") or not made.is_file():  # what people work with
-                        continue
-                    if not (inner / "runs" / run / made.name).exists():
-                        shutil.copy2(made, inner / "runs" / run)
             current = (inner / "current").read_text(encoding="utf-8") if (inner / "current").exists() else f"{done[-1]}.duckdb\n"
             mart.replace(inner / "marts" / "current", current)
             (inner / "current").unlink(missing_ok=True)
