@@ -33,8 +33,9 @@ from cdmlib.standard import literal, quote
 from cdmlib.study import Study
 
 POLICY = standard.SQL / "compare_policy.json"
-OF_STUDY = {"incoming", "snapshots", "marts", "runs", "locks", "deliveries", "late", "verifications", "validation", "backups", "traces"}
-SINGLE = {"journal.db", "keys.csv"}
+OF_STUDY = {"incoming", "snapshots", "marts", "runs", "locks", "deliveries", "late", "verifications", "validation", "backups", "traces", "cache"}
+SINGLE = {"journal.db", "journal.heads", "keys.csv"}
+LARGEST = 250_000  # bytes of a file of the study's content that each archive holds; a larger one, as of a dictionary, is named by its hash
 
 
 @dataclass(frozen=True)
@@ -168,11 +169,11 @@ def _fill(study: Study, run: str, facts: dict, working: Path, notebooks: Path) -
         parameters[path.stem] = _parameters(path)
     _write(working / "parameters.json", parameters)
     _inputs(study, facts, working / "inputs")
-    for path in sorted(study.folder.iterdir()):
-        if path.is_dir() and path.name not in OF_STUDY and not path.name.startswith("."):
-            shutil.copytree(path, working / "study" / path.name)
-        elif path.is_file() and path.name not in SINGLE and not path.name.startswith("."):
-            shutil.copy2(path, working / "study")
+    for path in content_of(study):
+        if path.stat().st_size <= LARGEST:
+            target = working / "study" / path.relative_to(study.folder)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, target)
     for path in sorted(standard.SQL.rglob("*.sql")):
         target = working / "code" / "sql" / path.relative_to(standard.SQL)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -192,6 +193,26 @@ def _fill(study: Study, run: str, facts: dict, working: Path, notebooks: Path) -
     _write(working / "results.json", results)
     _journal(study, facts, working / "journal")
     _crate(study, run, facts, working)
+
+
+def content_of(study: Study) -> list[Path]:
+    """The files that say what the study is and how it is checked: study.toml, tables, checks, dictionaries and what else stands beside them."""
+    found = []
+    for path in sorted(study.folder.iterdir()):
+        if path.name.startswith(".") or path.name in OF_STUDY | SINGLE:
+            continue
+        found += sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    return found
+
+
+def copy_content(study: Study, bag: Path, target: Path) -> None:
+    """Lay the study's content out as an archived run had it. Raises CdmError when a file that is only named by its hash is no longer there."""
+    shutil.copytree(bag / "data" / "study", target)
+    for name, digest in read(bag, "inputs/inputs.json")["by_hash"].items():
+        if not (study.folder / name).is_file() or digests.of_file(study.folder / name) != digest:
+            raise CdmError(f"{name} is not the file that run {bag.parent.name} used; put it back as it was.")
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(study.folder / name, target / name)
 
 
 def tables_to_parquet(con: duckdb.DuckDBPyConnection, folder: Path) -> dict:
@@ -242,6 +263,7 @@ def read(bag: Path, name: str) -> dict:
 def _inputs(study: Study, facts: dict, folder: Path) -> None:
     """What the run read: its snapshot by hash, the files as received, and the results of the week before."""
     inputs: dict = {"snapshot": None, "snapshots_before": facts.get("snapshots_before", []), "compared_with": facts.get("compared_with", ""), "received": []}
+    inputs["by_hash"] = {p.relative_to(study.folder).as_posix(): digests.of_file(p) for p in content_of(study) if p.stat().st_size > LARGEST}
     if facts.get("snapshot"):
         there = next(s for s in snapshot.list_all(study) if s.id == facts["snapshot"])
         stored = sorted(path for path in there.folder.iterdir() if path.suffix == ".parquet")

@@ -39,7 +39,7 @@ def take_away(study: Study, run: str, path: Path) -> Path:
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary) / "bag"
         inner = root / study.id
-        shutil.copytree(folder / "data" / "study", inner)
+        archive.copy_content(study, folder, inner)
         for name in filter(None, (run, inputs["compared_with"])):
             shutil.copytree(archive.folder_of(study, name), inner / "runs" / name / "archive")
             shutil.copy2(study.folder / "runs" / name / "manifest.json", inner / "runs" / name)
@@ -70,7 +70,7 @@ def backup(study: Study, folder: Path) -> Path:
     keys.of_installation(study)
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary) / "bag"
-        skipped = shutil.ignore_patterns(".*", "journal.db*")
+        skipped = shutil.ignore_patterns(".*", "journal.db*", "cache")
         shutil.copytree(study.folder, root / study.id, ignore=lambda at, names: {*skipped(at, names), *(("marts",) if Path(at) == study.folder else ())})
         (root / study.id / JOURNAL).write_text("".join(map(journal.as_line, journal.read(study))), encoding="utf-8")
         if (current := study.folder / "marts" / "current").exists():

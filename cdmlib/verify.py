@@ -388,7 +388,7 @@ def lay_out(study: Study, run: str, folder: Path, into: Path) -> Study:
     """
     facts, inputs = archive.read(folder, "run.json"), archive.read(folder, "inputs/inputs.json")
     target = into / study.id
-    shutil.copytree(folder / "data" / "study", target)
+    archive.copy_content(study, folder, target)
     restore.own_journal(target / "study.toml")
     for file in inputs["received"]:
         source, copy = (base / "incoming" / facts["cutoff"] / file["name"] for base in (study.folder, target))
