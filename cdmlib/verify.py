@@ -205,9 +205,9 @@ def _l0(study: Study, run: str, folder: Path) -> Level:
                     faults.append(f"snapshots/{there.name}/{name} was changed")
             if not (there / "manifest.json").is_file() or (there / "manifest.json").read_bytes() != (folder / "data" / "inputs" / "snapshot.json").read_bytes():
                 faults.append(f"snapshots/{there.name}/manifest.json was changed or is missing")
-        for name, known in results["tables"].items():
-            path = folder / "data" / "outputs" / "tables" / f"{name}.parquet"
-            with duckdb.connect(config={"threads": 1}) as con:
+        with duckdb.connect(config={"threads": 1}) as con:
+            for name, known in results["tables"].items():
+                path = folder / "data" / "outputs" / "tables" / f"{name}.parquet"
                 cells = ", ".join(f"CAST({judge.quote(c)} AS {kind}) AS {judge.quote(c)}" for c, kind in known["columns"].items())
                 if digests.of_table(con, f"(SELECT {cells} FROM read_parquet({judge.literal(str(path))}))") != known["digest"]:
                     faults.append(f"outputs/tables/{name}.parquet does not hold what results.json says")
