@@ -262,7 +262,7 @@ def read(bag: Path, name: str) -> dict:
 
 def _inputs(study: Study, facts: dict, folder: Path) -> None:
     """What the run read: its snapshot by hash, the files as received, and the results of the week before."""
-    inputs: dict = {"snapshot": None, "snapshots_before": facts.get("snapshots_before", []), "compared_with": facts.get("compared_with", ""), "received": []}
+    inputs: dict = {"snapshot": None, "snapshots_before": facts.get("snapshots_before", []), "earlier_runs": facts.get("earlier_runs", []), "received": []}
     inputs["by_hash"] = {p.relative_to(study.folder).as_posix(): digests.of_file(p) for p in content_of(study) if p.stat().st_size > LARGEST}
     if facts.get("snapshot"):
         there = next(s for s in snapshot.list_all(study) if s.id == facts["snapshot"])

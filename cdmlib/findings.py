@@ -6,7 +6,7 @@ import duckdb
 import pandas as pd
 
 from cdmlib import journal, mart, snapshot, standard, tables
-from cdmlib.mart import Work, note
+from cdmlib.mart import Work
 from cdmlib.sqlfile import VALUES
 from cdmlib.standard import literal, quote
 
@@ -29,8 +29,6 @@ def follow(work: Work) -> pd.DataFrame:
     """
     con = work.con
     previous = mart.week_before(work.study, work.as_of)
-    if work.run:
-        note(work.study, work.run, compared_with=previous["run"] if previous else "")  # re-executing the run needs them again
     for part in ADDED.split(", "):
         con.execute(f"ALTER TABLE findings ADD COLUMN {part}")
     con.execute("UPDATE findings SET status = 'new', first_seen = $1, last_seen = $1", [work.as_of])

@@ -23,6 +23,7 @@ from cdmlib.errors import CdmError
 from cdmlib.snapshot import Snapshot
 from cdmlib.study import Study
 
+EARLIER = 12  # weeks before a run whose results it may look at; as many are kept with its archive
 PARTS = ("cdmlib", "duckdb", "pandas", "papermill", "pyarrow", "xlsxwriter")
 KILLED = "its process ended before the run did: it was killed, or the machine stopped"
 _held: dict[Path, int] = {}  # the folders of the runs that this process works on
@@ -176,7 +177,8 @@ def begin(study: str, cutoff: str = "", run: str = "") -> Work:
     for leftover in (working, working.with_name(working.name + ".wal")):
         leftover.unlink(missing_ok=True)
     seq, digest = journal.head(opened)
-    note(opened, run, snapshot=snapshot.id, as_of=as_of, journal_head={"seq": seq, "hash": digest})
+    earlier = [manifest["run"] for manifest in weeks_before(opened, as_of)[-EARLIER:]]  # a run looks at their results, so re-executing it needs them
+    note(opened, run, snapshot=snapshot.id, as_of=as_of, journal_head={"seq": seq, "hash": digest}, earlier_runs=earlier)
     return Work(opened, snapshot, as_of, run, folder, _connect(str(working), snapshot))
 
 

@@ -28,19 +28,19 @@ def take_away(study: Study, run: str, path: Path) -> Path:
     """Write a run with everything that re-executing it needs into one zip, and beside it a signature of the zip.
 
     Holds, as a BagIt bag: the study's content as it was, the extract as received, the snapshots, the archive of the run and of the
-    one it was compared with, the journal up to the seal, and the public keys. Raises CdmError when a part is missing.
+    earlier ones whose results it looked at, the journal up to the seal, and the public keys. Raises CdmError when a part is missing.
     """
     folder = archive.folder_of(study, run)
     if not folder.exists():
         raise CdmError(f"Run {run} of study {study.id} has no archive yet. `cdm runs {study.id}` seals what has ended.")
     inputs = archive.read(folder, "inputs/inputs.json")
     entries = journal.read(study)
-    of_run = [e.seq for e in entries if e.subject in (run, inputs["compared_with"]) and e.act.startswith("archive.")]
+    of_run = [e.seq for e in entries if e.subject in (run, *inputs["earlier_runs"]) and e.act.startswith("archive.")]
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary) / "bag"
         inner = root / study.id
         archive.copy_content(study, folder, inner)
-        for name in filter(None, (run, inputs["compared_with"])):
+        for name in (run, *inputs["earlier_runs"]):
             shutil.copytree(archive.folder_of(study, name), inner / "runs" / name / "archive")
             shutil.copy2(study.folder / "runs" / name / "manifest.json", inner / "runs" / name)
         for name in needed_snapshots(study, run):
@@ -149,8 +149,8 @@ def needed_snapshots(study: Study, run: str) -> list[str]:
     wanted = {name for name in before if name.startswith(f"{cutoff}-")} | set(before[-1:])
     wanted |= {*[name for name in before if name[:10] < cutoff][-1:]}
     wanted |= {inputs["snapshot"]["id"]} if inputs["snapshot"] else set()
-    if inputs["compared_with"]:
-        wanted.add(archive.read(archive.folder_of(study, inputs["compared_with"]), "run.json")["snapshot"])
+    for earlier in inputs["earlier_runs"][-1:]:
+        wanted.add(archive.read(archive.folder_of(study, earlier), "run.json")["snapshot"])
     return sorted(name for name in wanted if (study.folder / "snapshots" / name).is_dir())
 
 

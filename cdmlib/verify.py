@@ -399,13 +399,13 @@ def lay_out(study: Study, run: str, folder: Path, into: Path) -> Study:
     for name in restore.needed_snapshots(study, run):
         if name in inputs["snapshots_before"]:
             shutil.copytree(study.folder / "snapshots" / name, target / "snapshots" / name)
-    if before := inputs["compared_with"]:
+    sealed = {e.subject: e.new for e in journal.read(study, act="archive.sealed")}
+    for before in inputs["earlier_runs"]:
         bag = archive.folder_of(study, before)
         if not bag.exists() or (faults := restore.bag_faults(bag, before)):
-            raise CdmError(f"The archive of run {before}, with which the run was compared, is missing or damaged" + (f": {faults[0]}" if bag.exists() else "."))
-        sealed = {e.subject: e.new for e in journal.read(study, act="archive.sealed")}
+            raise CdmError(f"The archive of run {before}, whose results the run looked at, is missing or damaged" + (f": {faults[0]}" if bag.exists() else "."))
         if sealed.get(before) != archive.digest_of(bag):
-            raise CdmError(f"The archive of run {before}, with which the run was compared, is not the one that was sealed.")
+            raise CdmError(f"The archive of run {before}, whose results the run looked at, is not the one that was sealed.")
         archive.mart_from_parquet(bag, target / "marts" / f"{before}.duckdb")
         (target / "runs" / before).mkdir(parents=True)
         shutil.copy2(bag / "data" / "run.json", target / "runs" / before / "manifest.json")
