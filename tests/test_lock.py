@@ -14,6 +14,8 @@ from cdmlib import checks, digests, journal, lock, mart, people, readiness, snap
 from cdmlib import study as studies
 from cdmlib.errors import CdmError, Held
 
+pytestmark = pytest.mark.requirement("R11", "R12", "R13", "R14", "R16", "R17")
+
 WEEK1, WEEK2 = "2024-03-04", "2024-03-11"
 PEOPLE = {"dora": "data manager", "lena": "lead", "mark": "medical", "stan": "statistician", "carl": "coder"}
 TOML = """[study]

@@ -14,6 +14,8 @@ from cdmlib import study as studies
 from cdmlib.errors import CdmError
 from cdmlib.journal import Act
 
+pytestmark = pytest.mark.requirement("R15", "R17")
+
 PEOPLE = {
     "dora": "data manager", "lena": "lead", "mark": "medical", "mia": "medical", "stan": "statistician",
     "carl": "coder", "rita": "cra", "paul": "programmer", "olga": "auditor",
