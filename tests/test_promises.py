@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 LAYERS = [
     "errors", "sqlfile", "standard", "cases", "readers", "study", "standing", "journal", "people", "snapshot", "changes", "digests", "mart", "tables",
     "checks", "findings", "edc", "queries", "measures", "readiness", "lock", "workbook", "export", "cleaning", "review",
-    "evidence", "notebooks", "scaffold", "demo", "cli", "docs",
+    "evidence", "board", "notebooks", "scaffold", "demo", "cli", "docs",
 ]  # fmt: skip
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
