@@ -310,7 +310,10 @@ class Reader:
 
 
 class View(param.Parameterized):
-    """The filters that all pages share, as the URL holds them, and the reader of the chosen study."""
+    """The filters that all pages share, as the URL holds them, and the reader of the chosen study.
+
+    A page is built anew when a filter changes; one that says LIVE = True watches the view itself instead.
+    """
 
     study = param.String(doc="study id; empty is all of them")
     site = param.String()
@@ -344,6 +347,10 @@ class View(param.Parameterized):
         if (study_id, cutoff) not in self._readers:
             self._readers[study_id, cutoff] = Reader(study_id, self.visitor, cutoff)
         return self._readers[study_id, cutoff]
+
+    def opened(self) -> list[Reader]:
+        """The readers that this session has opened."""
+        return list(self._readers.values())
 
     @property
     def filters(self) -> dict[str, str]:
