@@ -76,12 +76,14 @@ def visible(visitor: Visitor) -> list[str]:
 class Reader:
     """One person's reading of one study's published results, of one run until `reopen`; every act here is authorised anew.
 
-    study_id: the study; visitor: who reads; cutoff: the results of that cut-off date (YYYY-MM-DD), the published ones when empty.
-    Raises Denied when the person may not see the study, and CdmError when nothing is published.
+    study_id: the study; visitor: who reads; cutoff: the results of that cut-off date (YYYY-MM-DD), the published ones when empty;
+    page: for which page. Raises Denied when the person may not see the study or that page of it, and CdmError when nothing is published.
     """
 
-    def __init__(self, study_id: str, visitor: Visitor, cutoff: str = "") -> None:
-        self.study_id, self.visitor = study_id, visitor
+    def __init__(self, study_id: str, visitor: Visitor, cutoff: str = "", page: str = "overview") -> None:
+        if page not in PAGES:
+            raise CdmError(f"There is no page {page!r}; there are {', '.join(PAGES)}.")
+        self.study_id, self.visitor, self.for_page = study_id, visitor, page
         self.reopen(cutoff)
 
     # Who may do what
@@ -131,7 +133,7 @@ class Reader:
     def before(self) -> Reader | None:
         """The same person's reading of the cut-off date before this one; None when there is none."""
         earlier = [as_of for as_of, _ in _complete(self.study) if as_of < self.as_of]
-        return Reader(self.study_id, self.visitor, max(earlier)) if earlier else None
+        return Reader(self.study_id, self.visitor, max(earlier), self.for_page) if earlier else None
 
     def has(self, table: str) -> bool:
         """Whether the results have this table, and the person may read it."""
@@ -266,7 +268,8 @@ class Reader:
 
     def reviews(self, finding_id: str) -> dict[str, journal.Entry]:
         """What has been entered on a finding up to now, by field."""
-        self.require("see.overview")
+        if not self.value("SELECT count(*) FROM findings WHERE finding_id = $id", {"id": finding_id}):
+            raise CdmError(f"There is no finding {finding_id} in run {self.run}.")
         state = journal.state(self.study, "review")
         return {field: entry for (subject, field), entry in state.items() if subject == finding_id and field in review.COLUMNS.values()}
 
@@ -274,7 +277,10 @@ class Reader:
 
     def _who(self) -> tuple[Study, str, bool]:
         """The study, the person's role, and whether they may see the treatment: asked anew on every read."""
-        return _authorised(self.study_id, self.visitor)
+        study, role, unblinded = _authorised(self.study_id, self.visitor)
+        if role not in people.permissions().get(f"see.{self.for_page}", ()):
+            raise Denied(f"The page {self.for_page} of study {self.study_id} is not shown to the role {role}.")
+        return study, role, unblinded
 
     def _run(self, sql: str, params: dict | None = None) -> duckdb.DuckDBPyConnection:
         self._who()
@@ -312,7 +318,7 @@ class Reader:
 class View(param.Parameterized):
     """The filters that all pages share, as the URL holds them, and the reader of the chosen study.
 
-    A page is built anew when a filter changes; one that says LIVE = True watches the view itself instead.
+    Pages watch it; `cutoff` is also triggered when newer results are to be shown.
     """
 
     study = param.String(doc="study id; empty is all of them")
@@ -322,8 +328,8 @@ class View(param.Parameterized):
     owner = param.String(doc="who must act")
     cutoff = param.String(doc="cut-off date of the results; empty is the published ones")
 
-    def __init__(self, visitor: Visitor, only: Iterable[str] = (), **given: str) -> None:
-        self.visitor, self.only = visitor, tuple(only)
+    def __init__(self, visitor: Visitor, only: Iterable[str] = (), page: str = "overview", **given: str) -> None:
+        self.visitor, self.only, self.for_page = visitor, tuple(only), page
         self._readers: dict[tuple[str, str], Reader] = {}
         super().__init__(**given)
 
@@ -345,7 +351,7 @@ class View(param.Parameterized):
         if self.only and study_id not in self.only:
             raise Denied(_denied(study_id, self.visitor))
         if (study_id, cutoff) not in self._readers:
-            self._readers[study_id, cutoff] = Reader(study_id, self.visitor, cutoff)
+            self._readers[study_id, cutoff] = Reader(study_id, self.visitor, cutoff, self.for_page)
         return self._readers[study_id, cutoff]
 
     def opened(self) -> list[Reader]:

@@ -1,7 +1,7 @@
 """The dashboard's server and the frame around every page: menu, shared filters, sign-in, and word of newer results.
 
-A page is a file here with TITLE, SLUG and `page(view)`. It is built anew when a filter changes, unless it says LIVE = True and then
-watches the view itself. Whatever it reads goes through `view.reader`, which decides who may see what.
+A page is a file here with TITLE, SLUG and `page(view)`, which watches the view (`parts.following`). Whatever it reads goes through
+`view.reader`, which decides who may see what.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class Frame:
     def __init__(self, module: ModuleType, door: Door, only: tuple[str, ...]) -> None:
         self.module, self.door = module, door
         visitor, self.key = signin.visitor(door)
-        self.view = View(visitor, only, **_asked(pn.state.location.search if pn.state.location else ""))
+        self.view = View(visitor, only, module.SLUG, **_asked(pn.state.location.search if pn.state.location else ""))
         self.main = pn.Column(sizing_mode="stretch_width")
         self.menu = pn.pane.HTML("", stylesheets=[MENU], sizing_mode="stretch_width")
         self.news = pmui.Alert("", title="", severity="info", visible=False, sizing_mode="stretch_width")
@@ -119,7 +119,7 @@ class Frame:
             meta_lang="en",
         )
         self._menu()
-        self._build()
+        self.main.objects = [built(self.module, self.view)]
         for widget in self.filters.values():
             widget.param.watch(self._chosen, "value")
         self.view.param.watch(self._changed, list(FILTERS))
@@ -130,10 +130,6 @@ class Frame:
             pn.state.curdoc.on_change(self._touched)
 
     # What is shown
-
-    def _build(self) -> None:
-        self.main[:] = [built(self.module, self.view)]
-        self.main.loading = False
 
     def _menu(self) -> None:
         def entry(slug: str, module: ModuleType) -> str:
@@ -176,10 +172,8 @@ class Frame:
     def _changed(self, *events: object) -> None:
         """The shared filters are other ones now."""
         names = {event.name for event in events}
-        for name, widget in self.filters.items():
-            if names & {"study", "cutoff"} and name in ("site", "subject", "owner", "cutoff"):
-                self._offer()
-                break
+        if names & {"study", "cutoff"}:
+            self._offer()
         for name, widget in self.filters.items():
             if (widget.value or "") != getattr(self.view, name):
                 widget.value = getattr(self.view, name)
@@ -188,8 +182,6 @@ class Frame:
             if pn.state.location.search != search:
                 pn.state.location.search = search
         self._menu()
-        if not getattr(self.module, "LIVE", False) or names & {"study", "cutoff"}:
-            self._build()
 
     def _offer(self) -> None:
         """What the filters offer in the chosen study."""
@@ -217,8 +209,7 @@ class Frame:
         for reader in self.view.opened():
             reader.reopen(reader.cutoff)
         self.news.visible = self.newer.visible = False
-        self._offer()
-        self._build()
+        self.view.param.trigger("cutoff")
 
     def _touched(self, event: object) -> None:
         if getattr(event, "setter", None) is not None:  # the browser did it, not the server
@@ -228,8 +219,6 @@ class Frame:
 def built(module: ModuleType, view: View) -> pn.viewable.Viewable:
     """A page as this person may see it, or in words why not."""
     try:
-        if module.SLUG != "portfolio":
-            view.reader.require(f"see.{module.SLUG}")
         return module.page(view)
     except NotThere as error:
         return pmui.Alert(str(error), title="Not run", severity="warning", sizing_mode="stretch_width")
