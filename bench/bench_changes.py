@@ -47,6 +47,7 @@ COLUMNS = {
 def make(folder: str, rows: int, order: str) -> int:
     """Write both snapshots below `folder`; returns how many rows differ. The numbers come from hashes of fixed seeds."""
     con = duckdb.connect(config={"threads": 2, "memory_limit": "1GB", "temp_directory": f"{folder}/spill"})
+    con.execute("SET enable_progress_bar = false")
     subjects = max(1, rows // PER_SUBJECT)
     place = f"i // {PER_SUBJECT} AS s, i % {PER_SUBJECT} AS j" if order == "subject" else f"i % {subjects} AS s, i // {subjects} AS j"
     how = "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 51200)"
@@ -69,8 +70,8 @@ def snapshots(folder: str, rows: int) -> list[Snapshot]:
     ]
 
 
-def ours(folder: str, rows: int, threads: int) -> tuple[list[float], list[float], int, float]:
-    """Seconds of each hash scan of both files and of each `between`, in turn; cells found; peak memory in MB."""
+def ours(folder: str, rows: int, threads: int) -> tuple[list[tuple], list[tuple], int, float]:
+    """Seconds, by the clock and of the processor, of each hash scan of both files and each `between`; cells found; peak memory in MB."""
     study = Study(study={"id": "bench", "title": "Benchmark"}, sources={"lab": {"layout": "csv"}}, folder=Path(folder))
     before, after = snapshots(folder, rows)
     con = duckdb.connect(config={"threads": threads, "memory_limit": MEMORY, "temp_directory": f"{folder}/spill"})
@@ -78,13 +79,14 @@ def ours(folder: str, rows: int, threads: int) -> tuple[list[float], list[float]
     scan = " + ".join(
         f"(SELECT sum(hash({', '.join(COLUMNS)})) FROM '{side.parquet(side.datasets[0])}')" for side in (before, after)
     )
+    con.execute("SET enable_progress_bar = false")
     for _ in range(ROUNDS):
-        started = time.perf_counter()
+        started = time.perf_counter(), time.process_time()
         con.execute(f"SELECT {scan}").fetchall()
-        scans.append(time.perf_counter() - started)
-        started = time.perf_counter()
+        scans.append((time.perf_counter() - started[0], time.process_time() - started[1]))
+        started = time.perf_counter(), time.process_time()
         summary = changes.between(con, study, before, after)
-        betweens.append(time.perf_counter() - started)
+        betweens.append((time.perf_counter() - started[0], time.process_time() - started[1]))
     return scans, betweens, int(summary.values_changed.sum()), peak()
 
 
@@ -116,16 +118,19 @@ def main(rows: str = "10000000", rows_for_pandas: str = "1000000", order: str = 
                 for threads in (2, 1):
                     scans, betweens, cells, memory = pool.submit(ours, folder, size, threads).result()
                     assert cells == different, f"{cells} cells found, {different} changed"
-                    ratio = statistics.median(b / a for a, b in zip(scans, betweens, strict=True))
+                    clock, processor = (
+                        statistics.median(b[i] / a[i] for a, b in zip(scans, betweens, strict=True)) for i in (0, 1)
+                    )
+                    scanned, usual = (statistics.median(seconds[0] for seconds in each) for each in (scans, betweens))
                     print(
-                        f"  {threads} thread(s): hash scan {statistics.median(scans):5.2f} s, between "
-                        f"{statistics.median(betweens):5.2f} s, ratio {ratio:.2f}; peak {memory:,.0f} MB"
+                        f"  {threads} thread(s): hash scan {scanned:5.2f} s, between {usual:5.2f} s, ratio {clock:.2f} by the clock, "
+                        f"{processor:.2f} of processor time; peak {memory:,.0f} MB"
                     )
                 if size == int(rows_for_pandas):
                     seconds, cells, memory = pool.submit(merge, folder, size).result()
                     assert cells == different, f"{cells} cells found by pandas, {different} changed"
                     print(
-                        f"  pandas merge: {seconds:.2f} s, {seconds / statistics.median(betweens):.1f} times between on one "
+                        f"  pandas merge: {seconds:.2f} s, {seconds / usual:.1f} times between on one "
                         f"thread; peak {memory:,.0f} MB"
                     )
 

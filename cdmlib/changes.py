@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
 
 import duckdb
 import pandas as pd
 
+from cdmlib import mart
+from cdmlib import snapshot as snapshots
 from cdmlib.errors import CdmError
-from cdmlib.readers import rave
+from cdmlib.readers import LAYOUTS, rave
 from cdmlib.snapshot import Snapshot, Stored
 from cdmlib.standard import literal, quote
 from cdmlib.study import Source, Study
 
 CHANGES = (
     "source VARCHAR, dataset VARCHAR, record_key VARCHAR, subjid VARCHAR, field VARCHAR, kind VARCHAR, "
-    "old VARCHAR, new VARCHAR, from_snapshot VARCHAR, to_snapshot VARCHAR"
+    "old VARCHAR, new VARCHAR, from_snapshot VARCHAR, to_snapshot VARCHAR, edc_field VARCHAR"
 )
 COUNTED = {
     "records_added": "record added",
@@ -27,9 +33,13 @@ COUNTED = {
     "columns_removed": "column removed",
     "keys_proposed": "key changed?",
 }
+ORDER = (
+    "dataset removed", "column removed", "dataset added", "column added", "record removed", "record inactivated",
+    "record reactivated", "key changed?", "value changed", "record added",
+)  # fmt: skip
 PROVENANCE = ("source_row", "source_file")  # where a row stood in its file is not data
-SAVED = ("userid", "savets", "mincreated", "maxupdated")  # Rave: who asked for the extract, when a record was saved
-LAST_CONTEXT = "maxupdated"  # Rave: the last column about the record; the form's fields follow
+LAST_CONTEXT = rave.LAST_CONTEXT.casefold()
+PART = re.compile(f"({'|'.join(filter(None, rave.PARTS))})$", re.IGNORECASE)
 GROUPS = 262_144  # of subjects; few changed subjects then share a group with an unchanged one
 PREFILTER_FROM = 100_000  # rows; below, comparing all is as quick
 MOST_PAIRS = 1_000_000  # removed times added records that are looked through for a changed key (about a second)
@@ -62,15 +72,99 @@ class Plan:
         return f"SELECT *, {more} FROM (SELECT {renamed} FROM read_parquet({literal(str(snapshot.parquet(stored)))}))"
 
 
+def since(work: mart.Work) -> pd.DataFrame:
+    """Keep what changed since the week before in the table changes of the run, and return a line per dataset (see `between`).
+
+    The week before is the last one with published results, so that what nobody looked at is not passed over; where there
+    is none, the snapshot with the cut-off date before. In the first week there is nothing to compare with.
+    """
+    before = _week_before(work.study, work.snapshot, work.as_of)
+    if before is None:
+        work.con.execute(f"CREATE OR REPLACE TABLE changes ({CHANGES})")
+        return pd.DataFrame(columns=["source", "dataset", "key", *COUNTED, "note"])
+    return between(work.con, work.study, before, work.snapshot)
+
+
+def _week_before(study: Study, now: Snapshot, as_of: str) -> Snapshot | None:
+    run, every = mart.week_before(study, as_of), snapshots.list_all(study)
+    seen = [snapshot for snapshot in every if run and snapshot.id == run.get("snapshot")]
+    return next(reversed(seen or [snapshot for snapshot in every if snapshot.cutoff < now.cutoff]), None)
+
+
+def as_read(con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
+    """The table changes for a reader: one line per field of the EDC, as it was entered; what needs a look comes first.
+
+    Of the columns that Rave gives for one field (AESTDAT, AESTDAT_RAW, AESTDAT_YYYY, …) the first of those that changed stands.
+    """
+    order = f"list_position({list(rave.PARTS)}, upper(substr(field, length(edc_field) + 1)))"
+    return con.sql(
+        f"""SELECT * EXCLUDE (edc_field) REPLACE (edc_field AS field) FROM changes
+            QUALIFY kind <> 'value changed' OR rank() OVER (
+                PARTITION BY source, dataset, record_key, subjid, kind, edc_field ORDER BY {order}) = 1
+            ORDER BY coalesce(list_position({list(ORDER)}, kind), 99), source, dataset, subjid, record_key, field, old, new"""
+    )
+
+
+def choose(study: Study, before: str = "", after: str = "") -> tuple[Snapshot, Snapshot]:
+    """Two snapshots by id or cut-off date: the newest, and the one before it, when not given. Raises CdmError naming what there is."""
+    every = snapshots.list_all(study)
+    if len(every) < 2:
+        raise CdmError(f"Study {study.id} has {len(every)} snapshot(s): there must be two to compare.")
+    new = _one(every, after, "--to") if after else every[-1]
+    place = [snapshot.id for snapshot in every].index(new.id)
+    if not before and not place:
+        raise CdmError(f"{new.id} is the first snapshot: there is none before it. Name the other one with --from.")
+    return _one(every, before, "--from") if before else every[place - 1], new
+
+
+def _one(every: list[Snapshot], which: str, option: str) -> Snapshot:
+    """The snapshot of an id, or the last of a cut-off date."""
+    found = [snapshot for snapshot in every if which in (snapshot.id, snapshot.cutoff)]
+    if not found:
+        raise CdmError(f"{option} {which}: there is no such snapshot; there are {', '.join(s.id for s in every)}.")
+    return found[-1]
+
+
+def said(summary: pd.DataFrame) -> list[str]:
+    """The summary in words: a line per dataset."""
+    lines = []
+    for row in summary.to_dict("records"):
+        counts = ", ".join(f"{name.replace('_', ' ')}: {row[name]}" for name in COUNTED if row[name])
+        key = f" by {row['key']}" if row["key"] else ""
+        told = "; ".join(filter(None, (counts or ("nothing changed" if key else ""), row["note"])))
+        lines.append(f"{row['source']}.{row['dataset']}{key}: {told}")
+    return lines
+
+
+def sentence(row: dict[str, str | None]) -> str:
+    """One change in a line: where, what, old → new."""
+    place = " ".join(filter(None, (f"{row['source']}.{row['dataset']}", row["subjid"], row["record_key"], row["field"])))
+    values = f": {row['old'] or '(blank)'} → {row['new'] or '(blank)'}" if row["old"] is not None or row["new"] is not None else ""
+    return f"  {row['kind']}  {place}{values}"
+
+
+def write(con: duckdb.DuckDBPyConnection, path: Path) -> int:
+    """Write the table changes, every column of it, to a CSV file that is there whole or not at all; returns the rows."""
+    working = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        con.execute(f"COPY (FROM changes) TO {literal(str(working))} (HEADER, DELIMITER ',')")
+        working.replace(path)
+    except (duckdb.Error, OSError) as error:
+        working.unlink(missing_ok=True)
+        raise CdmError(f"{path} can't be written: {error}") from None
+    return con.execute("SELECT count(*) FROM changes").fetchone()[0]
+
+
 def between(
     con: duckdb.DuckDBPyConnection, study: Study, before: Snapshot, after: Snapshot, prefilter_from: int = PREFILTER_FROM
 ) -> pd.DataFrame:
     """Keep every changed cell, record, column and dataset from one snapshot to another in the table changes of `con`.
 
-    Rows may stand in any order. A record is known by sources.<source>.keys of study.toml, else by RecordId, else only
-    as a whole row. Records of one key are paired equal ones first, the others in the order of their values. Kind
-    `key changed?` proposes that a removed and an added record are one: its record_key and new are the new key, old is
-    the old one. prefilter_from: rows of a dataset from which the subjects that changed are found first, by sums of
+    Rows may stand in any order. A record is known by sources.<source>.keys of study.toml, else by the key of its layout
+    (RecordId in Rave), else only as a whole row. edc_field is the field that a column belongs to: AESTDAT for AESTDAT_RAW.
+    Records of one key are paired equal ones first, the others in the order of their values. Kind `key changed?` proposes
+    that a removed and an added record are one: its record_key and new are the new key, old is the old one.
+    prefilter_from: rows of a dataset from which the subjects that changed are found first, by sums of
     64-bit hashes; what has equal sums is taken as equal (wrong once in 10^19), all that is reported was compared as text.
 
     Returns a line per dataset: source, dataset, key, records_added, records_removed, records_inactivated,
@@ -79,7 +173,7 @@ def between(
     """
     olds = {(stored.source, stored.name.casefold()): stored for stored in before.datasets}
     news = {(stored.source, stored.name.casefold()): stored for stored in after.datasets}
-    said = []
+    lines = []
     con.begin()
     try:
         con.execute(f"CREATE OR REPLACE TABLE changes ({CHANGES})")
@@ -89,20 +183,20 @@ def between(
                 plan = _plan(study.sources.get(at[0]), before, after, old, new)
                 notes = _compare(con, plan, before, after, prefilter_from)
                 key = ", ".join(plan.columns[i][1] for i in plan.key) or "whole row"
-                said.append((new.source, new.name, key, "; ".join(notes)))
+                lines.append((new.source, new.name, key, "; ".join(notes)))
             else:
                 kind, there = ("dataset added", new) if new else ("dataset removed", old)
                 _insert(con, there, before, after, f"SELECT NULL, NULL, NULL, {literal(kind)}, NULL, NULL")
-                said.append((there.source, there.name, "", f"{kind}: {there.rows_stored} rows"))
+                lines.append((there.source, there.name, "", f"{kind}: {there.rows_stored} rows"))
         con.commit()
     except BaseException:
         con.rollback()
         raise
-    summary = pd.DataFrame(said, columns=["source", "dataset", "key", "note"])
+    summary = pd.DataFrame(lines, columns=["source", "dataset", "key", "note"])
     counts = con.execute("SELECT source, dataset, kind, count(*) FROM changes GROUP BY ALL").fetchall()
     found = {(source, dataset, kind): n for source, dataset, kind, n in counts}
     for place, (column, kind) in enumerate(COUNTED.items(), start=3):
-        summary.insert(place, column, [found.get((source, dataset, kind), 0) for source, dataset, *_ in said])
+        summary.insert(place, column, [found.get((source, dataset, kind), 0) for source, dataset, *_ in lines])
     return summary
 
 
@@ -113,7 +207,9 @@ def _plan(source: Source | None, before: Snapshot, after: Snapshot, old: Stored,
     is_rave = not rave.missing(old.columns) and not rave.missing(new.columns)
     declared = {dataset.casefold(): columns for dataset, columns in (source.keys if source else {}).items()}
     own = declared.get(new.name.casefold())
-    for columns in (own or declared.get("*"), ["RecordId"]):
+    layout = LAYOUTS[source.layout] if source else LAYOUTS["rave"]
+    rules = [columns for datasets, columns in layout.keys if fnmatchcase(new.name.upper(), datasets)]
+    for columns in (own or declared.get("*"), *rules, ("RecordId",)):
         lacking = [column for column in columns or () if column.casefold() not in common]
         if columns and not lacking:
             key = tuple(column.casefold() for column in columns)
@@ -123,12 +219,13 @@ def _plan(source: Source | None, before: Snapshot, after: Snapshot, old: Stored,
                 f"study.toml, sources.{new.source}.keys.{new.name}: {', '.join(unknown)} is a column neither of "
                 f"{before.id} nor of {after.id}. There are {', '.join(new.columns)}."
             )
-        if lacking and columns != ["RecordId"]:
+        if lacking and columns is (own or declared.get("*")):
             notes.append(f"the declared key can't be used: no column {', '.join(lacking)} in both snapshots")
     if not key:
         notes.append(f"compared as whole rows; declare the key as sources.{new.source}.keys.{new.name} in study.toml")
     subject = next((s for s in (new.subject_column.casefold(), old.subject_column.casefold()) if s in common), None)
-    ignored = {*PROVENANCE, *(SAVED if is_rave else ()), *(c.casefold() for c in (source.ignore if source else ()))}
+    saved = (*layout.saved, *(rave.SAVED if is_rave else ()), *(source.ignore if source else ()))
+    ignored = {*PROVENANCE, *(column.casefold() for column in saved)}
     left_out = [name for name in common if name in ignored and name not in key and name != subject]
     if left_out:
         notes.append(f"not compared: {', '.join(news[name] for name in left_out)}")
@@ -163,10 +260,20 @@ def _insert(con: duckdb.DuckDBPyConnection, stored: Stored, before: Snapshot, af
     """Insert (record_key, subjid, field, kind, old, new) of one dataset in a total order."""
     con.execute(
         f"""INSERT INTO changes
-            SELECT {literal(stored.source)}, {literal(stored.name)}, f.*, {literal(before.id)}, {literal(after.id)}
+            SELECT {literal(stored.source)}, {literal(stored.name)}, f.*, {literal(before.id)}, {literal(after.id)}, {_edc_field(stored)}
             FROM ({found}) f(record_key, subjid, field, kind, old, new)
             ORDER BY {", ".join(f"f.{name} NULLS FIRST" for name in ("record_key", "kind", "field", "old", "new", "subjid"))}"""
     )
+
+
+def _edc_field(stored: Stored) -> str:
+    """The expression for the field that a column belongs to: Rave gives a date field as up to seven columns."""
+    names = {column.casefold() for column in stored.columns}
+    if rave.missing(stored.columns):
+        return "f.field"
+    parts = [c for c in stored.columns if PART.search(c) and PART.sub("", c).casefold() in names]
+    cases = " ".join(f"WHEN {literal(column)} THEN {literal(PART.sub('', column))}" for column in parts)
+    return f"CASE f.field {cases} ELSE f.field END" if parts else "f.field"
 
 
 def _differing(con: duckdb.DuckDBPyConnection, plan: Plan, before: Snapshot, after: Snapshot, prefilter_from: int) -> bool:

@@ -138,9 +138,18 @@ def not_collected(
             if column.name not in words or column.name in there[table] or f"{table}.{column.name}" in file.optional:
                 continue
             elsewhere = any(column.name in there.get(other, ()) for other in used - {table})
+            if not _asked_of(file.sql, table, column.name):
+                continue
             if not elsewhere or f'"{column.name}"' in error:
                 reasons.append(f"column {table}.{column.name} is not collected")
     return "; ".join(reasons)
+
+
+def _asked_of(sql: str, table: str, column: str) -> bool:
+    """Whether a SELECT may want this column of this table: some mention of it is unqualified, or qualified by a name of the table."""
+    names = {table, *re.findall(rf"\b(?:FROM|JOIN)\s+{table}\s+(?:AS\s+)?(\w+)", sql)}
+    mentions = re.findall(rf"(?:(\w+)\.)?\b{column}\b", re.sub(r"--[^\n]*|'[^']*'|\bAS\s+\w+", " ", sql))
+    return any(not qualifier or qualifier in names for qualifier in mentions)
 
 
 def _insert(
@@ -250,7 +259,7 @@ def new(check_id: str, title: str, domain: str, folder: Path) -> Path:
         raise CdmError(
             f"{check_id!r} can't be a check id: it must be two to four capitals and three figures, such as AE101."
         )
-    if domain not in standard.tables() or domain in standard.SUPPORT[1:]:
+    if domain not in standard.tables() or domain in standard.SUPPORT[1:] + standard.REFERENCE:
         raise CdmError(
             f"{domain!r} is not a standard table; there are {', '.join(standard.domains() + standard.DERIVED)}."
         )

@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from cdmlib import checks, queries, sqlfile, standard, tables, workbook
+from cdmlib import changes, checks, queries, snapshot, sqlfile, standard, tables, workbook
 from cdmlib.mart import Work, note
 from cdmlib.sqlfile import SqlFile
 
@@ -25,6 +25,8 @@ MARKS = {
     "Resolved": "gone",
     "Deleted": "gone",
 }
+MOST_CHANGES = 5_000  # rows of the sheet Changes
+CHANGED = {"record added": "new", "record removed": "gone", "record inactivated": "gone"}  # kind: look; the others changed
 _ORDER = "coalesce(list_position(['New', 'Reappeared', 'Changed', 'Review outdated', 'Not checked', '', 'Resolved', 'Deleted'], flag), 99)"
 
 
@@ -36,8 +38,9 @@ def write(work: Work) -> Path:
     sheets = tuple(
         _check_sheet(work.con, by_id[id_], outcome, n, reason, work.as_of) for id_, outcome, n, reason in runs
     )
-    listings = tuple(
-        _listing_sheet(work, listing) for listing in sqlfile.read_folder(standard.SQL / "listings", "listing")
+    listings = (
+        *_changes_sheet(work),
+        *(_listing_sheet(work, listing) for listing in sqlfile.read_folder(standard.SQL / "listings", "listing")),
     )
     book = workbook.Workbook(
         work.study.id,
@@ -114,7 +117,7 @@ def _since_sheet(con: duckdb.DuckDBPyConnection, as_of: str) -> workbook.Listing
 
     return workbook.ListingSheet(
         "Since last week",
-        "Since last week",
+        "",
         "New first, then back again, changed, reviews outdated by a change, and what is gone.",
         columns,
         n,
@@ -206,6 +209,55 @@ def _changes(now: str, before: str | None) -> dict[str, str]:
         for name, value in new.items()
         if old.get(name) != value
     }
+
+
+def _changes_sheet(work: Work) -> Iterator[workbook.ListingSheet]:
+    """What changed in the data since the week before, whether or not a check has anything to say about it."""
+    if "changes" not in tables.collected(work.con):
+        return
+    title = "Data changed since the week before"
+    counts = dict(work.con.execute("SELECT kind, count(*) FROM changes GROUP BY kind").fetchall())
+    found = changes.as_read(work.con)
+    n = found.aggregate("count(*)").fetchone()[0]
+    if not n:
+        yield workbook.ListingSheet("Changes", title, "Not made: nothing changed, or there is no week before.", (), 0, ())
+        return
+    before = found.limit(1).project("from_snapshot").fetchone()[0]
+    columns = ("kind", "dataset", "siteid", "subjid", "visit", "formrow", "record_key", "field", "label", "old", "new")
+    shown = min(n, MOST_CHANGES)
+    note = f"Compared with the snapshot {before}. " + "; ".join(f"{kind}: {counts[kind]:,}" for kind in changes.ORDER if kind in counts)
+    note += ". A field that the EDC gives as several columns is counted by column and shown once, as entered."
+    if shown < n:
+        note += f" The first {shown:,} of {n:,} lines are here; cdm changes {work.study.id} --csv FILE writes them all."
+    yield workbook.ListingSheet("Changes", title, note, columns, shown, _change_rows(work, before, shown))
+
+
+def _change_rows(work: Work, before: str, most: int) -> Iterator[tuple]:
+    """The rows of the sheet Changes, with the site of the subject and, where the EDC names records, their visit and row."""
+    labels = {(d.source, d.name): d.labels for d in work.snapshot.datasets}
+    places = []
+    for taken in (work.snapshot, *(s for s in snapshot.list_all(work.study) if s.id == before)):
+        for d in taken.datasets:
+            names = {column.upper(): standard.quote(column) for column in d.columns}
+            if {"RECORDID", "INSTANCENAME", "RECORDPOSITION"} <= names.keys():
+                there = standard.literal(str(taken.parquet(d)))
+                places.append(
+                    f"SELECT {standard.literal(d.source)} AS source, {standard.literal(d.name)} AS dataset, {names['RECORDID']} AS record_key, "
+                    f"{names['INSTANCENAME']} AS visit, {names['RECORDPOSITION']} AS formrow FROM read_parquet({there})"
+                )
+    nothing = "SELECT NULL AS source, NULL AS dataset, NULL AS record_key, NULL AS visit, NULL AS formrow"
+    sql = f"""WITH shown AS (SELECT row_number() OVER () AS line, * FROM ({changes.as_read(work.con).sql_query()}) LIMIT {most})
+              SELECT c.source, c.kind, c.dataset, s.siteid, c.subjid, p.visit, p.formrow, c.record_key, c.field, c.old, c.new
+              FROM shown c LEFT JOIN (SELECT subjid, min(siteid) AS siteid FROM subjects GROUP BY subjid) s USING (subjid)
+              LEFT JOIN (SELECT source, dataset, record_key, min(visit) AS visit, min(formrow) AS formrow
+                         FROM ({" UNION ALL ".join(places) or nothing}) GROUP BY ALL) p USING (source, dataset, record_key)
+              ORDER BY c.line"""
+    for source, kind, dataset, *place, field, old, new in work.con.execute(sql).fetchall():
+        look = CHANGED.get(kind, "changed")
+        label = labels.get((source, dataset), {}).get(field or "") or standard.label("", (field or "").lower())
+        label = None if label == (field or "").lower() else label
+        values = (workbook.Marked(value, "changed") if value and kind == "value changed" else value for value in (old, new))
+        yield (workbook.Marked(kind, look), dataset, *place, field, label, *values)
 
 
 def _listing_sheet(work: Work, listing: SqlFile) -> workbook.ListingSheet:

@@ -123,16 +123,57 @@ def weekly(study: str, cutoff: str, confirm: str) -> None:
     _weekly(study, cutoff, confirm)
 
 
-@main.group()
-def review() -> None:
-    """What reviewers entered in a cleaning workbook."""
-
-
-@review.command("import")
+@main.command()
 @click.argument("study")
+@click.option("--from", "before", default="", metavar="WHICH", help="Snapshot to compare with: its id or cut-off date; the one before when not given.")
+@click.option("--to", "after", default="", metavar="WHICH", help="Snapshot that is compared: its id or cut-off date; the newest when not given.")
+@click.option("--most", default=50, show_default=True, help="So many changed cells are printed.")
+@click.option("--csv", "file", type=click.Path(dir_okay=False, path_type=Path), help="Write every change to this file.")
+def changes(study: str, before: str, after: str, most: int, file: Path | None) -> None:
+    """What changed in STUDY from one snapshot to another: a line per dataset, then the changed cells, old → new."""
+    import duckdb
+
+    from cdmlib import changes as differences
+    from cdmlib import study as studies
+
+    opened = studies.load(study)
+    old, new = differences.choose(opened, before, after)
+    con = duckdb.connect(config={"threads": 1})
+    out.print(f"{study}: {old.id} → {new.id}", markup=False)
+    for line in differences.said(differences.between(con, opened, old, new)):
+        out.print(line, markup=False)
+    found = differences.as_read(con)
+    for row in found.limit(most).fetchall():
+        out.print(differences.sentence(dict(zip(found.columns, row, strict=True))), markup=False)
+    total = found.aggregate("count(*)").fetchone()[0]
+    if total > most:
+        out.print(f"… and {total - most} lines more. --most {total} prints them, --csv FILE writes every column that changed.")
+    if file:
+        written = differences.write(con, file)
+        out.print(f"{written} changes written to {file}", markup=False)
+
+
+@main.command()
+@click.argument("study")
+def runs(study: str) -> None:
+    """The runs of STUDY: complete, failed (also those that were killed) or running, and which one is published."""
+    from cdmlib import mart
+    from cdmlib import study as studies
+
+    for run in mart.runs(studies.load(study)).itertuples():
+        when = f"{run.started_at} to {run.finished_at}" if run.finished_at else f"{run.started_at}"
+        shown = ", published" if run.published else ""
+        out.print(f"{run.run}  {run.status}{shown}, as of {run.as_of}, {when}, by {run.by}", markup=False)
+        if run.error:
+            out.print(f"  {run.error}", markup=False)
+
+
+@main.command()
+@click.argument("study")
+@click.argument("act", type=click.Choice(["import"]))
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def review_import(study: str, file: Path) -> None:
-    """Take the reviewer columns of FILE, a cleaning workbook of STUDY, back into the journal."""
+def review(study: str, act: str, file: Path) -> None:
+    """Take what reviewers entered in FILE, a cleaning workbook of STUDY, back into the journal: cdm review STUDY import FILE."""
     from cdmlib import review as reviews
     from cdmlib import study as studies
 
@@ -512,16 +553,25 @@ def journal() -> None:
 
 @journal.command()
 @click.argument("study")
-def verify(study: str) -> None:
-    """Check the hash chain of STUDY's journal against itself and against the heads that the runs recorded."""
+@click.option("--head", "heads", multiple=True, metavar="SEQ:HASH", help="A head printed earlier and kept elsewhere; may be given more than once.")
+def verify(study: str, heads: tuple[str, ...]) -> None:
+    """Check STUDY's journal against itself and the heads that its appends and runs recorded; print its head, to be kept elsewhere."""
     from cdmlib import journal as journals
     from cdmlib import study as studies
 
-    result = journals.verify(studies.load(study))
-    for line in (result.said, *result.warnings):
-        out.print(line, markup=False)
+    opened = studies.load(study)
+    result = journals.verify(opened, [*journals.anchors(opened), *map(_head, heads)] if heads else None)
+    out.print(result.said, markup=False)
     if not result.ok:
         sys.exit(1)
+    out.print("Head: {}:{}".format(*journals.head(opened)), markup=False)
+
+
+def _head(text: str) -> tuple[int, str, str]:
+    number, _, digest = text.partition(":")
+    if not number.isdecimal() or len(digest) != 64:
+        raise CdmError(f"{text!r} is not a head: it must be SEQ:HASH, as cdm journal verify prints it.")
+    return int(number), digest, f"The head given, {text[:20]}…,"
 
 
 @journal.command()

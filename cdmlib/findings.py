@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import pandas as pd
 
-from cdmlib import journal, snapshot, standard, tables
+from cdmlib import journal, mart, snapshot, standard, tables
 from cdmlib.mart import Work
 from cdmlib.sqlfile import VALUES
 from cdmlib.standard import literal, quote
-from cdmlib.study import Study
 
 GONE = ("resolved", "deleted")
 FLAGS = ("New", "Reappeared", "Changed", "Review outdated", "Resolved", "Deleted", "Not checked")
+EXPIRED = "Waiver expired"  # shown in place of the status Waived when its date has passed
 REVIEW = ("status", "comment", "owner", "expires")  # what a reviewer enters; each is an act of its own in the journal
 ADDED = (
     "status VARCHAR, flag VARCHAR, first_seen VARCHAR, last_seen VARCHAR, gone_on VARCHAR, because VARCHAR, evidence_before JSON, "
@@ -30,12 +27,13 @@ def follow(work: Work) -> pd.DataFrame:
     not run this week stays as it was and is flagged `Not checked`. Returns one row per status: critical, major, minor, total.
     """
     con = work.con
-    previous = _previous(work.study, work.as_of)
+    previous = mart.week_before(work.study, work.as_of)
     for part in ADDED.split(", "):
         con.execute(f"ALTER TABLE findings ADD COLUMN {part}")
     con.execute("UPDATE findings SET status = 'new', first_seen = $1, last_seen = $1", [work.as_of])
     if previous:
-        con.execute(f"ATTACH {literal(str(previous))} AS week_before (READ_ONLY)")
+        path = work.study.folder / "marts" / previous["mart"]
+        con.execute(f"ATTACH {literal(str(path))} AS week_before (READ_ONLY)")
         _carry_forward(work)
         _say_why_gone(work)
         con.execute("DETACH week_before")
@@ -50,17 +48,6 @@ def follow(work: Work) -> pd.DataFrame:
     )
     counts = ", ".join(f"count(*) FILTER (severity = '{severity}') AS {severity}" for severity in VALUES["severity"])
     return con.execute(f"SELECT status, {counts}, count(*) AS total FROM findings GROUP BY status ORDER BY status").df()
-
-
-def _previous(study: Study, as_of: str) -> Path | None:
-    """The mart of the last complete run with an earlier cut-off; running a week again compares with the same week before."""
-    complete = []
-    for path in sorted((study.folder / "runs").glob("*/manifest.json")):
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        mart = study.folder / "marts" / manifest.get("mart", "-")
-        if manifest.get("status") == "complete" and manifest["as_of"] < as_of and mart.exists():
-            complete.append((manifest["as_of"], manifest["run"], mart))
-    return max(complete)[2] if complete else None
 
 
 def _carry_forward(work: Work) -> None:
@@ -151,7 +138,7 @@ def _join_reviews(work: Work) -> None:
         con.executemany("INSERT INTO reviews VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
     con.execute(
         f"""UPDATE findings SET
-               review_status = CASE WHEN r.expires < $as_of THEN 'Waiver expired' ELSE r.status END, review_comment = r.comment, owner = r.owner,
+               review_status = CASE WHEN r.expires < $as_of THEN '{EXPIRED}' ELSE r.status END, review_comment = r.comment, owner = r.owner,
                review_expires = r.expires, reviewer = r.reviewer, reviewed_on = r.reviewed_on,
                review_outdated = findings.status NOT IN {GONE} AND r.evidence IS NOT NULL AND r.evidence <> CAST(findings.evidence AS VARCHAR),
                evidence_before = CASE WHEN findings.status NOT IN {GONE} AND r.evidence IS NOT NULL AND r.evidence <> CAST(findings.evidence AS VARCHAR)

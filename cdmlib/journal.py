@@ -13,7 +13,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -30,6 +30,8 @@ from cdmlib.study import Study
 
 PATIENCE = 120  # seconds that a writer waits for those before it
 LONGEST = 500  # characters of every text but old, new and reason
+HEADS = "journal.heads"  # in the study folder: the number and hash of the last entry of every append
+HEAD = re.compile(r"\+ (\d+) ([0-9a-f]{64}) \S+")
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,9 @@ def append(study: Study, actor: str, role: str, acts: Sequence[Act], run: str = 
             signed.insert(0, ("cdmlib", "system", "", Act("journal.guarded", ", ".join(lost), reason=why)))
         number, last = _head(con, study)
         if number == 0 and anchors(study):
-            raise CdmError(f"{_place(study)} has lost the entries that runs of {study.id} recorded. Restore it first.")
+            raise CdmError(
+                f"{_place(study)} has lost the entries that runs of {study.id}, or {HEADS}, recorded. Restore it first."
+            )
         utc, offset = _now()
         _refuse(con, study, actor, acts, utc)
         entries: list[Entry] = []
@@ -151,6 +155,9 @@ def append(study: Study, actor: str, role: str, acts: Sequence[Act], run: str = 
             con.execute(TABLE.insert(), [vars(entry) for entry in entries])
         if _entries(con, TABLE.c.study == study.id, TABLE.c.seq > number) != entries:
             raise CdmError(f"{_place(study)} didn't keep what was written: a rule or trigger there is in the way.")
+        announced = _announce(study, entries[-1]) if entries else None
+    if announced is not None:
+        _confirm(study, announced)
     return entries[len(signed) - len(acts) :]
 
 
@@ -202,8 +209,11 @@ def head(study: Study) -> tuple[int, str]:
 
 
 def anchors(study: Study) -> list[tuple[int, str, str]]:
-    """The heads that the manifests of the study's runs recorded as `journal_head`: number, hash, which run."""
-    found = []
+    """The heads recorded outside the journal: by every append in journal.heads, by each run in its manifest.
+
+    Gives number, hash, and who recorded it, in the order of the numbers.
+    """
+    found = _heads(study)
     for path in sorted(study.folder.glob("runs/*/manifest.json")):
         try:
             known = json.loads(path.read_text(encoding="utf-8")).get("journal_head") or {"seq": 0}
@@ -215,11 +225,12 @@ def anchors(study: Study) -> list[tuple[int, str, str]]:
 
 
 def verify(study: Study, against: Iterable[tuple] | None = None) -> Verification:
-    """Work out every hash again and compare with heads recorded elsewhere: those given, else those of the runs.
+    """Work out every hash again and compare with heads recorded elsewhere: those given, else all that the study folder has.
 
-    After the last recorded head nothing can show that entries were cut off or all written anew, or that an older copy
-    was put back; nothing at all can show that somebody added a well-made entry past this program. So heads should be
-    recorded often, out of reach of those who can write to the database.
+    Every append records its head in journal.heads and every run in its manifest, so a change to the database alone is
+    seen. What remains: whoever can write to the database and to these files can make them agree, and so can an older
+    copy of the whole folder; nothing shows that somebody added a well-made entry past this program. Against the first
+    two, keep heads where those people can't write, and give them here.
     """
     recorded = sorted(anchors(study) if against is None else against)
     try:
@@ -237,6 +248,10 @@ def verify(study: Study, against: Iterable[tuple] | None = None) -> Verification
     warnings += [f"Trigger {name} on the journal is not ours." for name in foreign]
     good = f"{count} entries, each as it was written. "
     good += f"{_by(recorded[-1])} vouches for the first {held}." if held else "No recorded head vouches for them."
+    if 0 < held < count:
+        good += " Nothing vouches for those after."
+    if against is None and count and not (study.folder / HEADS).exists():
+        warnings.append(f"{HEADS} is missing from {study.folder}: only the runs vouch for entries.")
     said = "\n".join([*(faults or [good]), *warnings])
     return Verification(count, not faults, bad[0] if bad else None, said, tuple(warnings))
 
@@ -269,6 +284,40 @@ def who(study: Study) -> tuple[str, str]:
         there = ", ".join(f"{person.id} ({person.role})" for person in study.people)
         raise CdmError(f"{actor!r} is not one of the people in study.toml: {there}. Add them, or set CDM_USER.")
     return actor, roles.get(actor, "unlisted")
+
+
+def _announce(study: Study, last: Entry) -> int:
+    """Write down the head that an append is about to have; returns where its mark stands. Nothing is added if this fails."""
+    line = f"? {last.seq} {last.hash} {last.utc}\n"
+    with (study.folder / HEADS).open("a+b") as file:
+        end = file.seek(0, os.SEEK_END)
+        if end and os.pread(file.fileno(), 1, end - 1) != b"\n":  # left by an append that found the disk full
+            end += file.write(b"\n")
+        file.write(line.encode())
+        file.flush()
+        os.fsync(file.fileno())
+    return end
+
+
+def _confirm(study: Study, place: int) -> None:
+    """Mark an announced head as that of entries which are in the journal now; takes no room, so a full disk can't stop it."""
+    with suppress(OSError):  # the entries are there; the next append's head vouches for them too
+        handle = os.open(study.folder / HEADS, os.O_WRONLY)
+        try:
+            os.pwrite(handle, b"+", place)
+        finally:
+            os.close(handle)
+
+
+def _heads(study: Study) -> list[tuple[int, str, str]]:
+    """The confirmed heads of journal.heads; one that was only announced may be of an append that never came to be."""
+    path, found = study.folder / HEADS, []
+    for number, line in enumerate(path.read_text("utf-8", "replace").splitlines() if path.exists() else (), start=1):
+        if head := HEAD.fullmatch(line):
+            found.append((int(head[1]), head[2], HEADS))
+        elif line and not line.startswith("?"):
+            raise CdmError(f"{path} can't say what it recorded of the journal: line {number} is {line[:100]!r}. Restore it first.")
+    return found
 
 
 def _check(where: str, texts: dict[str, str]) -> None:

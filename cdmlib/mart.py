@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import duckdb
+import pandas as pd
 
 from cdmlib import journal, standard
 from cdmlib import snapshot as snapshots
@@ -23,6 +24,8 @@ from cdmlib.snapshot import Snapshot
 from cdmlib.study import Study
 
 PARTS = ("cdmlib", "duckdb", "pandas", "papermill", "pyarrow", "xlsxwriter")
+KILLED = "its process ended before the run did: it was killed, or the machine stopped"
+_held: dict[Path, int] = {}  # the folders of the runs that this process works on
 
 
 @dataclass(frozen=True)
@@ -39,11 +42,15 @@ class Work:
 
 def new_run(study: Study, cutoff: str) -> str:
     """A run id that nobody has, such as 2024-03-04-001, with its folder under runs/ listed as running."""
+    settle(study)
     (study.folder / "runs").mkdir(exist_ok=True)
     for number in range(1, 1000):
         run = f"{cutoff}-{number:03d}"
         with suppress(FileExistsError):
             (study.folder / "runs" / run).mkdir()
+            _hold(study.folder / "runs" / run)
+            if _manifest(study.folder / "runs" / run):  # taken for one that was killed, before it was held
+                continue
             note(
                 study,
                 run,
@@ -62,14 +69,74 @@ def new_run(study: Study, cutoff: str) -> str:
 
 def note(study: Study, run: str, **facts: object) -> None:
     """Add facts to a run's manifest.json, written as a whole."""
-    path = study.folder / "runs" / run / "manifest.json"
-    manifest = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"study": study.id, "run": run}
-    replace(path, json.dumps(manifest | facts, indent=1, ensure_ascii=False) + "\n")
+    folder = study.folder / "runs" / run
+    manifest = _manifest(folder) or {"study": study.id, "run": run}
+    replace(folder / "manifest.json", json.dumps(manifest | facts, indent=1, ensure_ascii=False) + "\n")
 
 
 def finish(study: Study, run: str, status: str, **facts: object) -> None:
-    """Close a run as complete or failed, with the time."""
+    """Close a run as complete or failed, with the time; what a failed one left half made is removed.
+
+    A run whose results are the published ones is complete, whatever stopped it afterwards: publishing was its last act.
+    """
+    published = f"{run}.duckdb"
+    if status == "failed" and _current(study) == published:
+        status, facts = "complete", {"mart": published}
+    elif status == "failed":
+        for left in (_working(study, run), study.folder / "marts" / published):
+            for file in (left, left.with_name(left.name + ".wal")):
+                file.unlink(missing_ok=True)
     note(study, run, status=status, finished_at=_now(), **facts)
+    if handle := _held.pop(study.folder / "runs" / run, None):
+        os.close(handle)
+
+
+def settle(study: Study) -> None:
+    """Close as failed the runs whose processes ended before they did."""
+    for path in sorted((study.folder / "runs").glob("*/")):
+        if _manifest(path).get("status", "running") == "running":
+            with snapshots.unused(path) as free:
+                if free and _manifest(path).get("status", "running") == "running":
+                    finish(study, path.name, "failed", error=KILLED)
+
+
+def runs(study: Study) -> pd.DataFrame:
+    """The runs of a study, oldest first: run, status (complete, failed, running), as_of, started_at, finished_at, by, published, error."""
+    settle(study)
+    current, names = _current(study), ("status", "as_of", "started_at", "finished_at", "by", "error")
+    found = []
+    for path in sorted((study.folder / "runs").glob("*/")):
+        manifest = {"as_of": _manifest(path).get("cutoff", "")} | _manifest(path)
+        facts = {name: manifest.get(name, "") for name in names}
+        found.append({"run": path.name} | facts | {"published": current == f"{path.name}.duckdb"})
+    return pd.DataFrame(found, columns=["run", *names[:-1], "published", names[-1]])
+
+
+def week_before(study: Study, as_of: str) -> dict | None:
+    """The manifest of the last complete run with an earlier cut-off; running a week again compares with the same week before."""
+    complete = []
+    for path in sorted((study.folder / "runs").glob("*/")):
+        manifest = _manifest(path)
+        there = (study.folder / "marts" / manifest.get("mart", "-")).exists()
+        if manifest.get("status") == "complete" and manifest["as_of"] < as_of and there:
+            complete.append(manifest)
+    return max(complete, key=lambda manifest: (manifest["as_of"], manifest["run"]), default=None)
+
+
+def _hold(folder: Path) -> None:
+    """Hold a run's folder as long as this process works on it, so that others can tell a run at work from a killed one."""
+    if folder not in _held:
+        _held[folder] = snapshots.hold(folder)
+
+
+def _manifest(folder: Path) -> dict:
+    path = folder / "manifest.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def _current(study: Study) -> str:
+    path = study.folder / "marts" / "current"
+    return path.read_text(encoding="utf-8").strip() if path.exists() else ""
 
 
 def begin(study: str, cutoff: str = "", run: str = "") -> Work:
@@ -85,6 +152,7 @@ def begin(study: str, cutoff: str = "", run: str = "") -> Work:
     folder = opened.folder / "runs" / run
     if not folder.is_dir():
         raise CdmError(f"Study {study} has no run {run!r}. Leave the run empty to start a new one.")
+    _hold(folder)
     working = _working(opened, run)
     working.parent.mkdir(exist_ok=True)
     for leftover in (working, working.with_name(working.name + ".wal")):
@@ -142,6 +210,7 @@ def publish(work: Work) -> Path:
     work.con.close()
     working, published = _working(work.study, work.run), work.study.folder / "marts" / f"{work.run}.duckdb"
     snapshots.sync(working)
+    settle(work.study)
     working.replace(published)
     replace(published.parent / "current", published.name + "\n")
     finish(work.study, work.run, "complete", mart=published.name)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import python_calamine
 
-from cdmlib import journal, mart, people, workbook
+from cdmlib import findings, journal, mart, people, workbook
 from cdmlib.errors import CdmError, listed
 from cdmlib.journal import Act, Entry
 from cdmlib.study import Study
@@ -51,6 +51,9 @@ def take_in(study: Study, path: Path, actor: str = "", role: str = "") -> Import
     if not actor:
         actor, role = people.acting(study, "review")
     rows, run = _read(path)
+    for _, given in rows:
+        if given.get("review_status") == findings.EXPIRED:  # shown by the workbook itself: the reviewer left it alone
+            del given["review_status"]
     before, now = _standing(study, run), journal.state(study, "review")
     known = _evidence(study, run)
     problems = [

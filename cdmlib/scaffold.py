@@ -15,14 +15,21 @@ from pathlib import Path
 
 import duckdb
 
-from cdmlib import readers, snapshot, standard
+from cdmlib import pivot, readers, snapshot, standard
 from cdmlib import study as studies
 from cdmlib.errors import CdmError
 from cdmlib.readers.dataset import ROW, Options
 from cdmlib.snapshot import Stored
 from cdmlib.standard import Column, literal, quote
 
-SUBJECTS = ("SUBJECT", "SUBJID", "SUBJECTNAMEORIDENTIFIER", "USUBJID", "SUBJECTID", "SUBJECT_ID", "PATNUM", "PATID")
+SUBJECTS = (
+    "SUBJECT", "SUBJID", "SUBJECTNAMEORIDENTIFIER", "USUBJID", "STUDYSUBJECTID", "SUBJECTID", "SUBJECT_ID", "PATNUM", "PATID",
+    "SUBJECTKEY", "MNPAID", "MNPPID",
+)  # fmt: skip
+WORDS = {  # what the name of a form holds: the table it belongs to, when its columns agree
+    "DEMOGR": "dm", "ADVERSE": "ae", "CONCOM": "cm", "CONMED": "cm", "MEDICALHIS": "mh", "VITAL": "vs", "DEVIAT": "dv",
+    "DISPOS": "ds", "ELECTROCARD": "eg", "EXPOSURE": "ex",
+}  # fmt: skip
 TITLES = {
     "dm": "Demographics", "ae": "Adverse events", "cm": "Concomitant medications", "mh": "Medical history", "ds": "Disposition",
     "ex": "Study treatment", "vs": "Vital signs", "lb": "Laboratory results", "eg": "Electrocardiogram", "qs": "Questionnaires",
@@ -59,6 +66,8 @@ class Match:
 
     dataset: Stored
     path: Path
+    origin: str = ""
+    made_from: str = ""
     expressions: dict[str, str] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
     sources: dict[str, str] = field(default_factory=dict)
@@ -117,7 +126,8 @@ def _fill(study_id: str, working: Path, cutoff: str, title: str) -> list[str]:
     for item in found:
         sources[_source_name(item.layout, sources)] = item
     taken = _taken(working, cutoff, _study_toml(study_id, title, sources))
-    if (apart := _queries_apart(sources, taken)) != sources:
+    apart = _with_missing(_queries_apart(sources, taken), taken)
+    if apart != sources:
         sources, taken = apart, _taken(working, cutoff, _study_toml(study_id, title, apart))
     said = []
     for name, item in sources.items():
@@ -136,11 +146,16 @@ def _fill(study_id: str, working: Path, cutoff: str, title: str) -> list[str]:
     subjects = {d.source: Match(d, Path()).column(subject) or subject for d in clinical}
     subjects |= {d.source: _listing_subject(d) for d in taken.datasets if _listing(d) and d.source not in subjects}
     (working / "study.toml").write_text(_study_toml(study_id, title, sources, subjects), encoding="utf-8")
-    by_domain, left = _by_domain(taken)
+    laid = working / "snapshots" / ".laid"
+    laid.mkdir()
+    by_domain, left = _by_domain(list(pivot.forms(taken, laid, _item_names)))
+    if "dm" not in by_domain and (listed := list(pivot.demographics(taken, laid))):
+        by_domain["dm"] = listed
+        left = [(name, why) for name, why in left if name not in {form.dataset.rpartition(".")[2] for form in listed}]
     (working / "tables").mkdir()
     (working / "checks").mkdir()
-    for domain, datasets in sorted(by_domain.items()):
-        matches = [_match(domain, Match(dataset, taken.parquet(dataset)), subject) for dataset in datasets]
+    for domain, forms in sorted(by_domain.items()):
+        matches = [_match(domain, Match(f.stored, f.path, f.origin, f.dataset), subject) for f in forms]
         text, lines = _table_file(domain, matches)
         (working / "tables" / f"{domain}.sql").write_text(text, encoding="utf-8")
         said += lines
@@ -177,6 +192,22 @@ def _queries_apart(sources: dict[str, readers.Recognised], taken: snapshot.Snaps
             datasets=tuple(dataset.name for dataset in listings),
             options=replace(item.options, missing=missing),
         )
+    return made
+
+
+def _with_missing(sources: dict[str, readers.Recognised], taken: snapshot.Snapshot) -> dict[str, readers.Recognised]:
+    """The sources with a row per item, where a date item that says NA shows what is written in place of an empty value."""
+    made = dict(sources)
+    for dataset in taken.datasets:
+        layout, item = pivot.long(dataset), made.get(dataset.source)
+        if not (layout and item):
+            continue
+        names = " OR ".join(f"upper({column}) LIKE '%DAT'" for column in layout.item)
+        found = duckdb.execute(
+            f"SELECT DISTINCT {layout.value} FROM read_parquet({literal(str(taken.parquet(dataset)))}) WHERE {names}"
+        ).fetchall()
+        missing = tuple(text for text in NO_DATE if (text,) in found or text in item.options.missing)
+        made[dataset.source] = replace(item, options=replace(item.options, missing=missing))
     return made
 
 
@@ -230,6 +261,8 @@ def _study_toml(study_id: str, title: str, sources: dict, subjects: dict[str, st
         "# [[visits]]", '# name = "WEEK 2"', "# number = 3", "# day = 15", "# before = 3", "# after = 3", "",
         "# Limits of this study, by check id, and checks switched off, each with its reason.",
         "# [parameters.DM002]", "# low = 50", "", "# [off]", '# VS003 = "Weight is only collected at screening"', "",
+        "# What a field may hold; CONTRIBUTING.md has every key. A table fields.csv beside this file says the same.",
+        "# [fields.ae]", '# aeser = { required = true, codelist = "NY" }', '# aesdth = { shown_when = "aeser = Y" }', "",
     ]  # fmt: skip
     return "\n".join(lines)
 
@@ -242,13 +275,45 @@ def _subject_column(datasets: list[Stored]) -> str:
     return max(counts, key=lambda name: (counts[name], -SUBJECTS.index(name)))
 
 
-def _by_domain(taken: snapshot.Snapshot) -> tuple[dict[str, list[Stored]], list[tuple[str, str]]]:
-    """The datasets that belong to each standard table, and those that belong to none with the reason."""
-    by_domain: dict[str, list[Stored]] = {}
+def _item_names(form: str, dataset: str, items: list[str]) -> dict[str, str]:
+    """What the columns of a form's items are called: AE_AETERM is AETERM, and SEV of the adverse events AESEV; else as they are."""
+    prefixes = Counter(item.partition("_")[0] for item in items if "_" in item[1:])
+    common = [prefix for prefix, n in prefixes.items() if n >= 0.6 * len(items) and prefix]
+    domain = _domain_by_name(form, dataset) or next((p.lower() for p in common if p.lower() in standard.domains()), "")
+    known = set().union(*(_names(c) for c in standard.tables()[domain])) if domain else set()
+    known |= {*VITAL_SIGNS} if domain == "vs" else set()
+    made: dict[str, str] = {}
+    taken = {alias.upper() for layout in pivot.LAYOUTS for _, alias in layout.context} | {"RECORDID", "SOURCE", "DATASET", "SOURCE_ROW"}
+    for item in items:
+        short = item.upper().removeprefix(f"{form.upper()}_")
+        short = next((short.removeprefix(f"{p.upper()}_") for p in common if short.startswith(f"{p.upper()}_")), short)
+        wanted = [name for name in (short, f"{domain.upper()}{short}") if name in known or plain(name) in known or WIDE.fullmatch(name)]
+        made[item] = next((name for name in (*wanted, item, f"{item}_item") if name.upper() not in taken), f"{item}_{len(made)}")
+        taken.add(made[item].upper())
+    return made
+
+
+def _domain_by_name(*names: str) -> str:
+    """The table that a name speaks of: a part of it is a domain (`pilot_ae`, `SAE.AE`), or a word of it is one of WORDS."""
+    for name in names:
+        parts = [part for part in re.split(r"[^a-z0-9]+", name.lower()) if part in standard.domains()]
+        if parts:
+            return parts[-1]
+    found = [domain for name in names for word, domain in WORDS.items() if word in plain(name)]
+    return found[0] if found else ""
+
+
+def _by_domain(forms: list[pivot.Form]) -> tuple[dict[str, list[pivot.Form]], list[tuple[str, str]]]:
+    """The forms that belong to each standard table, and those that belong to none with the reason."""
+    by_domain: dict[str, list[pivot.Form]] = {}
     left = []
-    for dataset in taken.datasets:
+    for form in forms:
+        dataset = form.stored
+        if form.inside:
+            left.append((dataset.name, "a group of items that repeats inside a form has no table of its own"))
+            continue
         columns = _spellings(dataset)
-        domain = _domain(dataset, columns, taken.parquet(dataset))
+        domain = _domain(dataset, columns, form.path)
         if not columns & {*SUBJECTS, *(_names(_column(domain, "subjid")) if domain in standard.OPERATIONAL else ())}:
             left.append((dataset.name, "no column names a subject"))
         elif not dataset.columns or domain not in standard.mapped():
@@ -261,9 +326,9 @@ def _by_domain(taken: snapshot.Snapshot) -> tuple[dict[str, list[Stored]], list[
                 )
             )
         else:
-            by_domain.setdefault(domain, []).append(dataset)
-    for dataset, why in _listed_twice(by_domain.get("edc_queries", [])):
-        by_domain["edc_queries"].remove(dataset)
+            by_domain.setdefault(domain, []).append(form)
+    for dataset, why in _listed_twice([form.stored for form in by_domain.get("edc_queries", [])]):
+        by_domain["edc_queries"] = [form for form in by_domain["edc_queries"] if form.stored is not dataset]
         left.append((dataset.name, why))
     return by_domain, left
 
@@ -294,13 +359,14 @@ def _domain(dataset: Stored, columns: set[str], path: Path) -> str:
         ).fetchall()
         if len(values) == 1:
             return values[0][0].lower()
-    parts = [part for part in re.split(r"[^a-z0-9]+", dataset.name.lower()) if part in standard.domains()]
-    if parts:
-        return parts[-1]
+    if any(part in standard.domains() for part in re.split(r"[^a-z0-9]+", dataset.name.lower())):
+        return _domain_by_name(dataset.name)
     fits = {
         domain: sum(bool(_names(c) & columns) for c in standard.tables()[domain] if c.role != "key")
         for domain in standard.domains()
     }
+    if (named := _domain_by_name(dataset.name)) and (fits[named] >= 2 or (named == "vs" and columns & {*VITAL_SIGNS})):
+        return named
     best = max(fits, key=lambda domain: fits[domain])
     needed = [c for c in standard.tables()[best] if c.role == "required" and c.type != "date"]
     return best if fits[best] >= 3 and all(_names(c) & columns for c in needed) else ""
@@ -526,9 +592,10 @@ def _key(domain: str, match: Match, wide: bool) -> tuple[str, str]:
         return f"concat_ws('|', {literal(match.dataset.name.upper())}, {parts})", "the place in the EDC; a second row of one place gets a number"
     subject = match.expressions["subjid"]
     prefix = literal(domain.upper())
-    if record := match.column("RECORDID"):
+    if record := match.column("RECORDID", "MNPSUBDOCID", "MNPDOCID"):
         match.used.add(record)
-        return f"concat_ws('|', {prefix}, {quote_plain(record)})", "the source's own record id"
+        how = "its place: subject, event, form and repeat numbers" if match.origin.startswith("(") else "the source's own record id"
+        return f"concat_ws('|', {prefix}, {quote_plain(record)})", how
     if sequence := match.column(f"{domain}SEQ".upper()):
         match.used.add(sequence)
         return f"concat_ws('|', {prefix}, {subject}, {quote_plain(sequence)})", f"subject and {sequence}"
@@ -585,7 +652,7 @@ def _table_file(domain: str, matches: list[Match]) -> tuple[str, list[str]]:
         where = f"\nWHERE  {quote_plain(active)} = '1'" if active else ""
         if active:
             match.used.add(active)
-        origin = f"{match.dataset.source}.{quote_plain(match.dataset.name)}"
+        origin = match.origin
         parts += [(_chosen(domain, match, group, key, where), origin) for group in groups or [{}]]
         matched = sum(bool(_source_of(c, match, groups)) for c in match.dataset.columns)
         left = [c for c in match.dataset.columns if not _source_of(c, match, groups) and not _system(c, match)]
@@ -608,7 +675,7 @@ def _table_file(domain: str, matches: list[Match]) -> tuple[str, list[str]]:
     ]
     if needed:
         said.append(f"  nothing fits {', '.join(needed)}: selected as NULL until a programmer maps it")
-    origins = ", ".join(f"{m.dataset.source}.{m.dataset.name}" for m in matches)
+    origins = ", ".join(dict.fromkeys(m.made_from for m in matches))
     wanted = {name for (chosen, _), _ in parts for name in chosen}
     selects = [_select(domain, chosen, wanted, f"{origin}{where}") for (chosen, where), origin in parts]
     header = f"/*\ntitle: {TITLES[domain]}\nfrom:  {origins}\n\n" + "\n".join(notes).replace("*/", "* /") + "\n*/\n"

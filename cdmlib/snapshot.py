@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import getpass
 import hashlib
 import json
 import os
 import re
 import shutil
-from collections.abc import Callable
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,7 +27,9 @@ from cdmlib.standard import literal, quote
 from cdmlib.study import Source, Study
 
 DATE = re.compile(r"\d{4}-\d\d-\d\d")
-SUBJECT_COLUMNS = ("SUBJECT", "SUBJID", "USUBJID", "SUBJECTID", "SUBJECT_ID", "PATNUM")
+SUBJECT_COLUMNS = (
+    "SUBJECT", "SUBJID", "USUBJID", "STUDYSUBJECTID", "SUBJECTID", "SUBJECT_ID", "PATNUM", "SUBJECTKEY", "MNPPID", "MNPAID",
+)  # fmt: skip
 QUARANTINE = pa.schema(
     [
         ("source", "string"),
@@ -402,7 +405,8 @@ def _subjects(snapshot: Snapshot) -> set[str]:
 
 def _content(study: Study, files: list[dict]) -> str:
     """One hash of what arrived and of how study.toml says to read it: a corrected declaration reads the same files anew."""
-    declared = json.dumps({name: source.model_dump() for name, source in study.sources.items()}, sort_keys=True)
+    how = {name: source.model_dump(exclude={"keys", "ignore"}) for name, source in study.sources.items()}
+    declared = json.dumps(how, sort_keys=True)
     arrived = "".join(f"{file['name']}\0{file['sha256']}\n" for file in files)
     return hashlib.sha256(f"{declared}\n{arrived}".encode()).hexdigest()
 
@@ -431,8 +435,13 @@ def _read(folder: Path) -> Snapshot:
 def building(folder: Path):
     """A folder beside `folder` that takes its name when all is written, and vanishes when anything fails."""
     working = folder.parent / f".{folder.name}.{os.getpid()}"
-    shutil.rmtree(working, ignore_errors=True)
+    for left in folder.parent.glob(".*"):  # by loads that were killed
+        with unused(left) as free:
+            if free:
+                shutil.rmtree(left, ignore_errors=True)
     working.mkdir(parents=True)
+    held = hold(working)
+    working.mkdir(exist_ok=True)  # should somebody have taken it for such a one just before it was held
     try:
         yield working
         for path in working.iterdir():
@@ -443,6 +452,31 @@ def building(folder: Path):
     except BaseException:
         shutil.rmtree(working, ignore_errors=True)
         raise
+    finally:
+        os.close(held)
+
+
+def hold(folder: Path) -> int:
+    """Say that this process works in a folder, until it closes what is returned or ends, however it ends."""
+    handle = os.open(folder, os.O_RDONLY)
+    with suppress(OSError):  # a network drive without locks; `unused` then never takes a folder for free
+        fcntl.flock(handle, fcntl.LOCK_SH)
+    return handle
+
+
+@contextmanager
+def unused(folder: Path) -> Iterator[bool]:
+    """Whether no process holds a folder; while the block runs, none begins to."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            free = True
+        except OSError:  # held, or a drive without locks, where nobody can tell
+            free = False
+        yield free
+    finally:
+        os.close(handle)
 
 
 def sync(path: Path) -> None:

@@ -21,6 +21,7 @@ SUPPORT = (
     "fields",
     "visit_plan",
 )  # one row per collected value, per column of the study's tables, per planned visit
+REFERENCE = tuple(path.stem for path in sorted((SQL / "reference").glob("*.csv")))  # units and limits that checks read
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def tables() -> dict[str, tuple[Column, ...]]:
     """Every standard table with its columns, the common ones first; a table may describe a common one in its own way."""
     common = read_columns(SQL / "standard" / "common.csv")
     own = {path.stem: read_columns(path) for path in sorted((SQL / "standard").glob("*.csv")) if path.stem != "common"}
-    alone = ("fields", "visit_plan")
+    alone = ("fields", "visit_plan", *REFERENCE)
     return {name: columns if name in alone else _with_common(common, columns) for name, columns in own.items()}
 
 
@@ -86,7 +87,7 @@ def _with_common(common: tuple[Column, ...], own: tuple[Column, ...]) -> tuple[C
 @cache
 def domains() -> tuple[str, ...]:
     """The clinical tables, in alphabetical order: what subjects, visits and items are made from."""
-    return tuple(name for name in tables() if name not in DERIVED + OPERATIONAL + SUPPORT)
+    return tuple(name for name in tables() if name not in DERIVED + OPERATIONAL + SUPPORT + REFERENCE)
 
 
 @cache
@@ -119,6 +120,23 @@ def load_macros(con: duckdb.DuckDBPyConnection) -> None:
     con.execute((SQL / "macros.sql").read_text(encoding="utf-8"))
 
 
+def load_reference(con: duckdb.DuckDBPyConnection) -> None:
+    """Make the reference tables: units, factors and limits of laboratory tests, vital signs and electrocardiograms.
+
+    Raises CdmError naming the file and what in it can't be read.
+    """
+    for name in REFERENCE:
+        path, columns = SQL / "reference" / f"{name}.csv", tables()[name]
+        con.execute(f"CREATE TABLE {name} ({', '.join(f'{c.name} {c.sql_type}' for c in columns)})")
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = [[row[c.name] or None for c in columns] for row in csv.DictReader(file)]
+        marks = ", ".join([f"({', '.join('?' * len(columns))})"] * len(rows))
+        try:
+            con.execute(f"INSERT INTO {name} VALUES {marks}", [value for row in rows for value in row])
+        except duckdb.ConversionException as error:
+            raise CdmError(f"{path}: {error}") from None
+
+
 @cache
 def macros_only() -> duckdb.DuckDBPyConnection:
     """An in-memory connection that knows the macros, for a look at files."""
@@ -128,9 +146,11 @@ def macros_only() -> duckdb.DuckDBPyConnection:
 
 
 def empty_database() -> duckdb.DuckDBPyConnection:
-    """An in-memory database with the macros and every standard table, empty and with all its columns."""
+    """An in-memory database with the macros, the reference tables, and every standard table, empty and with all its columns."""
     con = duckdb.connect(config={"threads": 1})
     load_macros(con)
+    load_reference(con)
     for name, columns in tables().items():
-        con.execute(f"CREATE TABLE {name} ({', '.join(f'{quote(c.name)} {c.sql_type}' for c in columns)})")
+        if name not in REFERENCE:
+            con.execute(f"CREATE TABLE {name} ({', '.join(f'{quote(c.name)} {c.sql_type}' for c in columns)})")
     return con

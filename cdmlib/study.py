@@ -9,7 +9,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
 from cdmlib.errors import CdmError, listed
 from cdmlib.readers import LAYOUTS
@@ -37,6 +37,10 @@ class Identity(Section):
     journal: JournalUrl = Field(
         "",
         description="where decisions are kept: empty is journal.db in the study folder, else postgresql+psycopg://...",
+    )
+    codelists: Annotated[list[str], BeforeValidator(lambda given: [given] if isinstance(given, str) else given)] = Field(
+        [],
+        description="files of code lists that fields may name, from the study folder: NCI terminology text (.txt, .txt.xz) or a CSV",
     )
 
 
@@ -88,9 +92,13 @@ class PlannedVisit(Section):
 
 class FieldRule(Section):
     required: bool = Field(False, description="the value must be there")
+    type: Literal["", "text", "number", "integer", "date"] = Field("", description="what the value must be")
     low: float | None = Field(None, description="lowest plausible value")
     high: float | None = Field(None, description="highest plausible value")
-    codelist: list[str] = Field([], description="permitted values")
+    codelist: list[str] | str = Field([], description="permitted values, or the name of a code list (NY, C66742)")
+    shown_when: str = Field("", description="the field is asked only then: `aeser = Y`, or `aeser = Y | U`")
+    length: int | None = Field(None, ge=1, description="most characters")
+    decimals: int | None = Field(None, ge=0, description="most decimal places")
 
 
 class Person(Section):
@@ -199,7 +207,7 @@ def read(path: Path) -> Study:
 
 def _mistake(text: str, item: dict) -> str:
     """One mistake of study.toml in words: line, key, what is wrong, what the line means."""
-    loc = [part for part in item["loc"] if not str(part).startswith(("function-", "constrained-"))]
+    loc = [part for part in item["loc"] if not str(part).startswith(("function-", "constrained-", "list[")) and part != "str"]
     key = ".".join(str(part + 1) if isinstance(part, int) else str(part) for part in loc)
     place = f"line {line}: " if (line := _line(text, loc)) else ""
     section, meaning = _meaning(loc)

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from cdmlib import sqlfile, standard
+from cdmlib import pivot, specification, sqlfile, standard
 from cdmlib.errors import CdmError, listed
 from cdmlib.mart import Work
 from cdmlib.sqlfile import SqlFile
@@ -32,7 +32,8 @@ class Table:
 def build(work: Work) -> pd.DataFrame:
     """Make every standard table of the study in the work's database, then subjects, visits, queries, fields and items.
 
-    Returns one row per table: name, title, rows, left_out (records of its datasets that no row came from), repeated_keys, not_collected.
+    Returns one row per table: name, title, rows, left_out (records of its datasets that no row came from), repeated_keys, not_collected;
+    and one per dataset that has a row per item, with the values that no table file takes up as left_out.
     Raises CdmError naming the table file and the column at fault.
     """
     made = []
@@ -52,7 +53,19 @@ def build(work: Work) -> pd.DataFrame:
             _make(work, sqlfile.read(own if own.exists() else standard.SQL / "tables" / f"{name}.sql", "table"), name)
         )
     _items(work.con)
-    return pd.DataFrame(made)
+    return pd.DataFrame([*made, *_items_left(work)])
+
+
+def _items_left(work: Work) -> list[Table]:
+    """A line for each dataset with a row per item: how many of its values no table file takes up, and of which forms."""
+    texts = [path.read_text(encoding="utf-8") for path in sorted((work.study.folder / "tables").glob("*.sql"))]
+    lines = []
+    for dataset in work.snapshot.datasets:
+        if pivot.long(dataset):
+            left, forms = pivot.not_taken_up(work.con, dataset, texts)
+            title = f"Items that no table file takes up: {', '.join(forms)}" if forms else "All items are in a table file"
+            lines.append(Table(f"{dataset.source}.{dataset.name}", title, dataset.rows_stored, left, 0, ""))
+    return lines
 
 
 def collected(con: duckdb.DuckDBPyConnection) -> dict[str, tuple[str, ...]]:
@@ -165,9 +178,11 @@ def _make(work: Work, file: SqlFile, name: str) -> Table:
         if name in standard.mapped()
         else []
     )
-    total = sum(d.rows_stored for d in work.snapshot.datasets if (d.source, d.name) in used)
+    per_record = [d for d in work.snapshot.datasets if (d.source, d.name) in used and not pivot.long(d)]
+    counted = len(per_record) == len(used)  # of data with a row per item, `build` counts the items instead
+    total = sum(d.rows_stored for d in per_record)
     lacking = [c.name for c in columns if c.role == "expected" and c.name not in given]
-    return Table(name, file.title, rows, total - sources if used else 0, repeated, ", ".join(lacking))
+    return Table(name, file.title, rows, total - sources if used and counted else 0, repeated, ", ".join(lacking))
 
 
 def _drop_what_is_not_collected(con: duckdb.DuckDBPyConnection, name: str, columns: tuple[Column, ...]) -> None:
@@ -235,42 +250,55 @@ def reason(error: duckdb.Error) -> str:
 
 
 def _support(con: duckdb.DuckDBPyConnection, study: Study) -> None:
-    """The tables `fields` (what each collected column may hold) and `visit_plan` (the schedule of study.toml)."""
+    """The reference tables, `fields` (what each collected column may hold) and `visit_plan` (the schedule of study.toml)."""
+    standard.load_reference(con)
     for name in ("fields", "visit_plan"):
         con.execute(f"CREATE TABLE {name} ({', '.join(f'{c.name} {c.sql_type}' for c in standard.tables()[name])})")
     there = collected(con)
-    for domain, rules in study.fields.items():
-        if (
-            unknown := set(rules) - {c.name for c in columns_in(study, domain)}
-            if domain in standard.domains()
-            else {domain}
-        ):
-            raise CdmError(
-                f"study.toml: fields.{domain}: {', '.join(sorted(unknown))} is not a standard table or column."
-            )
+    columns = {domain: columns_in(study, domain) for domain in standard.domains()}
+    rules = specification.read(study, columns)
+    if absent := [f"{table}.{column}" for table, column in rules if column not in there.get(table, ())]:
+        raise CdmError(
+            f"The field specification of {study.id} has rules for {', '.join(absent)}, which the study's table files do not make. "
+            "Select them in tables/, or take the rules out."
+        )
+    if absent := [
+        f"{table}.{rule.shown_field} ({column})"
+        for (table, column), rule in rules.items()
+        if rule.shown_field and rule.shown_field not in there[table]
+    ]:
+        raise CdmError(
+            f"The field specification of {study.id} asks for {', '.join(absent)} in shown_when, which the study's table files do not make."
+        )
     for domain in standard.domains():
-        for c in columns_in(study, domain) if domain in there else ():
+        for c in columns[domain] if domain in there else ():
             if c.name not in there[domain] or c.role == "key":
                 continue
-            rule = study.fields.get(domain, {}).get(c.name)
-            values = (
-                (rule.codelist if rule and rule.codelist else standard.codelists().get(c.codelist, ()))
-                if rule or c.codelist
-                else ()
+            rule = rules.get((domain, c.name))
+            own = rule.codelist if rule and rule.codelist.values else None
+            row = {
+                "domain": domain,
+                "field": c.name,
+                "label": c.label,
+                "type": c.type,
+                "collected": c.source or None,
+                "codelist": "|".join(own.values if own else standard.codelists().get(c.codelist, ())) or None,
+            }
+            if rule:
+                row |= {
+                    "required": "Y" if rule.required else None,
+                    "low": rule.low,
+                    "high": rule.high,
+                    "extensible": "Y" if rule.codelist.extensible else None,
+                    "spec_type": rule.type or None,
+                    "shown_field": rule.shown_field or None,
+                    "shown_values": "|".join(rule.shown_values) or None,
+                    "length": rule.length,
+                    "decimals": rule.decimals,
+                }
+            con.execute(
+                f"INSERT INTO fields ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", list(row.values())
             )
-            required = "Y" if rule and rule.required else None
-            row = [
-                domain,
-                c.name,
-                c.label,
-                c.type,
-                c.source or None,
-                required,
-                rule.low if rule else None,
-                rule.high if rule else None,
-                "|".join(values) or None,
-            ]
-            con.execute("INSERT INTO fields VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
     for visit in study.visits:
         con.execute(
             "INSERT INTO visit_plan VALUES (?, ?, ?, ?, ?)",

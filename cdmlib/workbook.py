@@ -334,7 +334,7 @@ def _head(pen: _Pen, sheet: Worksheet, item: CheckSheet | ListingSheet, layout: 
     sheet.freeze_panes(HEAD, keys)
     sheet.set_row(0, 21)
     _link(pen, sheet, 0, 0, f"'{CONTENTS}'!A1", f"← {CONTENTS}", "back")
-    _put(pen, sheet, 0, 1, f"{item.id}  {item.title}{part}", "heading")
+    _put(pen, sheet, 0, 1, f"{item.id}  {item.title}{part}".rstrip(), "heading")
     note, bold = str(_plain(item.note) or ""), pen.styles[getattr(item, "severity", "minor")][0]
     what = f"{item.n:,}", f" row{'s' * (item.n != 1)}"
     if isinstance(item, CheckSheet):

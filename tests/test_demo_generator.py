@@ -187,12 +187,16 @@ def test_every_kind_of_the_list_is_planted_as_often_as_it_says(key):
     assert Counter(row["kind"] for row in key) == planned
 
 
-# 240 subjects take one error each, too few for every check; these have their cases only.
-NOT_PLANTED = """
-    AE016 AE017 AE019 AE020 AE022 AE023 AE024 AE025 AE026 AE027 AE028 AE029 AE031 AE032 AE033 AE034 AE035
-    AE036 AE037 AE038 AE039 AE042 AE043 AE044 AE045 AE046 AE047 AE048 AE049 AE050 CM007 CM009 CM010 CM012
-    CM014 CM015 CM016 CM017 CM018 CM021 CM022 CM023 DS020 EX020 MH004 MH007 MH009 PR001 PR002 PR003 PR004
-    PR005 PR006 PR007 PR008 SU020
+# Not collected in the demo, a matter of a whole page or trial, or planted by the detection bench only.
+LEFT_TO_THE_BENCH = """
+    AE014 AE016 AE017 AE019 AE020 AE022 AE023 AE024 AE025 AE026 AE027 AE028 AE029 AE031 AE032 AE033 AE034 AE035
+    AE036 AE037 AE038 AE039 AE042 AE043 AE044 AE045 AE046 AE047 AE048 AE049 AE050 CM007 CM009 CM010 CM012 CM014
+    CM015 CM016 CM017 CM018 CM021 CM022 CM023 DM007 DM008 DM010 DM011 DM013 DM014 DM015 DS006 DS007 DS008 DS009
+    DS010 DS013 DS014 DS015 DS020 EX008 EX009 EX010 EX012 EX013 EX014 EX015 EX016 EX017 EX018 EX020 IE002 IE005
+    IE006 IT006 IT007 IT008 IT010 IT012 IT013 IT014 IT015 LB007 LB013 LB017 LB018 LB020 LB021 LB022 LB025 LB026
+    LB031 LB032 LB033 LB034 LB035 LB036 LB037 LB038 MH004 MH007 MH009 PR001 PR002 PR003 PR004 PR005 PR006 PR007
+    PR008 SU003 SU005 SU006 SU007 SU008 SU009 SU010 SU011 SU012 SU013 SU014 SU015 SU020 SV001 SV002 SV003 SV004
+    VI004 VI005 VI007 VS008 VS011 VS014 VS015 VS016 VS019 VS023
 """
 
 
@@ -200,9 +204,8 @@ def test_every_check_of_the_library_that_can_run_has_an_error_to_find(key):
     known = {check.id for check in checks.library()}
     aimed = {row["check_id"] for row in key} - {""}
     assert aimed <= known
-    others = {"AE014", "SU003", "SU005"} | set(
-        NOT_PLANTED.split()
-    )  # not collected; found beside a missing consent; consent not with disposition
+    others = {check for check in known if check[:2] in ("DV", "QS", "EG")}  # these forms are not collected
+    others |= set(LEFT_TO_THE_BENCH.split())
     assert known - aimed <= others, "plant an error for each new check: a row in content/kinds.csv"
 
 
@@ -219,6 +222,9 @@ def test_every_planted_value_is_in_the_extracts_that_the_key_names_and_in_no_oth
             active = [row for row in found if row["RecordActive"] == "1"]
             if error["kind"] == "no_demographics":
                 seen = not found and any(row["Subject"] == error["subjid"] for row in extracts[week]["IE"])
+            elif error["kind"] == "visit_entered_late":
+                visits = [row for row in extracts[week]["SV"] if row["Subject"] == error["subjid"]]
+                seen = not any(row["Folder"] == "W08" for row in visits)
             else:
                 seen = any(value(row, error["field"]) == error["value_planted"] for row in active)
             if week >= error["first_week"]:

@@ -8,9 +8,11 @@ from collections import Counter
 
 import openpyxl
 import pytest
+from click.testing import CliRunner
 
 from cdmlib import checks, cleaning, demo, findings, journal, mart, review, snapshot, tables
 from cdmlib import study as studies
+from cdmlib.cli import main
 from cdmlib.errors import CdmError
 
 WEEKS = ("2024-03-04", "2024-03-11", "2024-03-18", "2024-03-25")
@@ -222,6 +224,127 @@ def test_a_review_is_outdated_when_a_value_changes_and_shows_old_and_new(weeks, 
     con = mart.open_published(studies.load("demo"))
     assert con.execute("SELECT review_outdated FROM findings WHERE finding_id = ?", [id_]).fetchone() == (True,)
     con.close()
+
+
+def changed_extract(folder, old, new, record, **values):
+    """The extract of another date, with values of one AE record changed."""
+    later = folder / "incoming" / new
+    shutil.copytree(folder / "incoming" / old, later)
+    with (later / "AE.csv").open(encoding="utf-8", newline="") as file:
+        head, *lines = csv.reader(file)
+    row = next(line for line in lines if line[head.index("RecordId") :][:1] == [record])
+    was = {name: row[head.index(name)] for name in values}
+    for name, value in values.items():
+        row[head.index(name)] = value
+    with (later / "AE.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([head, *lines])
+    return was
+
+
+def test_a_finding_that_comes_back_is_reappeared_with_its_review_and_a_waiver_ends_on_its_day(weeks, monkeypatch, tmp_path):
+    copy = tmp_path / "demo"
+    shutil.copytree(weeks[0].folder, copy)
+    monkeypatch.setenv("CDM_DATA", str(tmp_path))
+    study = studies.load("demo")
+    with mart.open_published(study) as con:
+        id_, key, first = con.execute(
+            "SELECT finding_id, record_key, first_seen FROM findings WHERE check_id = 'AE004' AND gone_on IS NULL ORDER BY 1"
+        ).fetchone()
+        other = con.execute("SELECT max(finding_id) FROM findings WHERE check_id <> 'AE004' AND gone_on IS NULL").fetchone()[0]
+    record, dates = key.split("|")[1], ("AEENDAT", "AEENDAT_RAW", "AEENDAT_INT")
+    entries = {
+        id_: {"review_status": "Open", "review_comment": "asked the site", "owner": "Ana"},
+        other: {"review_status": "Waived", "review_comment": "as agreed", "review_expires": "2024-04-05"},
+    }
+    filled = fill(next((copy / "runs" / f"{WEEKS[3]}-001").glob("*.xlsx")), tmp_path / "f.xlsx", entries)
+    assert review.take_in(study, filled, "dm.one", "data manager").acts == 6
+    was = changed_extract(copy, WEEKS[3], "2024-04-01", record, **dict.fromkeys(dates, ""))  # no end date: nothing to compare
+    row = shown(run("2024-04-01"))
+    assert row[other]["review_status"] == "Waived" and row[other]["review_expires"] == "2024-04-05"
+    with mart.open_published(study) as con:
+        assert con.execute("SELECT status, gone_on, because FROM findings WHERE finding_id = ?", [id_]).fetchone() == (
+            "resolved", "2024-04-01", "the check no longer finds it",
+        )  # fmt: skip
+    changed_extract(copy, "2024-04-01", "2024-04-08", record, **was)
+    path = run("2024-04-08")
+    row = shown(path)
+    assert (row[id_]["flag"], row[id_]["review_status"], row[id_]["review_comment"]) == ("Reappeared", "Open", "asked the site")
+    assert (row[other]["review_status"], row[other]["review_comment"]) == (findings.EXPIRED, "as agreed")
+    with mart.open_published(study) as con:
+        assert con.execute("SELECT status, first_seen, last_seen, gone_on FROM findings WHERE finding_id = ?", [id_]).fetchone() == (
+            "reappeared", first, "2024-04-08", None,
+        )  # fmt: skip
+    again = fill(path, tmp_path / "g.xlsx", {other: {"owner": "Ben"}})
+    done = review.take_in(study, again, "dm.one", "data manager")
+    assert (done.acts, done.conflicts) == (1, ()), "the words Waiver expired are the workbook's own"
+    assert journal.state(study, "review")[(other, "status")].new == "Waived"
+
+
+def test_two_people_may_fill_in_different_cells_of_one_row(weeks, tmp_path):
+    study, made, _, _, _ = weeks
+    id_ = sorted(shown(made[WEEKS[3]]))[-2]
+    one = fill(made[WEEKS[3]], tmp_path / "one.xlsx", {id_: {"owner": "Ana"}})
+    two = fill(made[WEEKS[3]], tmp_path / "two.xlsx", {id_: {"review_comment": "see source"}})
+    assert review.take_in(study, one, "dm.one", "data manager").acts == 1
+    done = review.take_in(study, two, "dm.two", "data manager")
+    assert (done.acts, done.conflicts) == (1, ())
+    stands = journal.state(study, "review")
+    assert (stands[(id_, "owner")].new, stands[(id_, "comment")].new) == ("Ana", "see source")
+    assert (stands[(id_, "owner")].actor, stands[(id_, "comment")].actor) == ("dm.one", "dm.two")
+
+
+def test_rows_that_are_filtered_out_of_sight_are_taken_in_too(weeks, tmp_path):
+    study, made, _, _, _ = weeks
+    id_ = sorted(shown(made[WEEKS[3]]))[-3]
+    filled = fill(made[WEEKS[3]], tmp_path / "a.xlsx", {id_: {"review_comment": "hidden but mine"}})
+    book = openpyxl.load_workbook(filled)
+    for sheet in book:
+        for row in range(4, sheet.max_row + 1):
+            sheet.row_dimensions[row].hidden = True
+    book.save(tmp_path / "filtered.xlsx")
+    assert review.take_in(study, tmp_path / "filtered.xlsx", "dm.one", "data manager").acts == 1
+    assert journal.state(study, "review")[(id_, "comment")].new == "hidden but mine"
+
+
+def test_new_is_green_changed_is_yellow_with_old_and_new_gone_is_grey_and_they_stand_first(weeks):
+    order = ["New", "Reappeared", "Changed", "Review outdated", "Not checked", None, "Resolved", "Deleted"]
+    fills, arrows = {}, set()
+    for cutoff in WEEKS[1:]:
+        for sheet in openpyxl.load_workbook(weeks[1][cutoff]):
+            head = [str(cell.value).rsplit("\n", 1)[-1] for cell in sheet[3]]
+            if "review_status" not in head or sheet.title == "Since last week":
+                continue
+            flags = []
+            for row in sheet.iter_rows(min_row=4):
+                flag = row[head.index("flag")]
+                flags.append(flag.value or None)
+                fills.setdefault(flag.value or None, set()).add(flag.fill.fgColor.rgb)
+                if flag.value == "Changed":
+                    arrows |= {cell.fill.fgColor.rgb for cell in row if " → " in str(cell.value)}
+            assert flags == sorted(flags, key=order.index), sheet.title
+    assert fills["New"] == {"FFCFEBD4"} and fills["Changed"] == {"FFFFE98A"} and arrows == {"FFFFE98A"}
+    assert fills["Resolved"] == fills["Deleted"] == {"FFEEF0F3"}
+
+
+def test_the_review_command_takes_a_workbook_back_and_reports_each_conflict(weeks, monkeypatch, tmp_path):
+    study, made, _, _, _ = weeks
+    monkeypatch.setenv("CDM_DATA", str(study.folder.parent))
+    id_ = sorted(shown(made[WEEKS[3]]))[-4]
+
+    def cdm(user, *arguments):
+        monkeypatch.setenv("CDM_USER", user)
+        return CliRunner().invoke(main, ["review", "demo", *map(str, arguments)])
+
+    mine = fill(made[WEEKS[3]], tmp_path / "mine.xlsx", {id_: {"review_comment": "mine"}})
+    theirs = fill(made[WEEKS[3]], tmp_path / "theirs.xlsx", {id_: {"review_comment": "theirs"}})
+    done = cdm("dm.one", "import", mine)
+    assert done.exit_code == 0 and "1 entries taken in by dm.one" in done.output
+    assert "0 entries taken in" in cdm("dm.one", "import", mine).output
+    conflict = cdm("dm.two", "import", theirs)
+    assert conflict.exit_code == 1
+    assert f"conflict: finding {id_}, comment: the workbook had '' and says 'theirs'; dm.one entered 'mine' meanwhile" in conflict.output
+    unknown = cdm("dm.one", "export", mine)
+    assert unknown.exit_code == 2 and "'export' is not 'import'" in unknown.output
 
 
 def test_a_check_that_is_not_run_resolves_nothing(weeks, monkeypatch, tmp_path):

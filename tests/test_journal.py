@@ -20,11 +20,13 @@ import time
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cdmlib import journal
 from cdmlib import study as studies
+from cdmlib.cli import main
 from cdmlib.errors import CdmError
 from cdmlib.journal import Act, Entry
 
@@ -520,6 +522,100 @@ def test_an_older_copy_put_back_is_seen_by_what_the_runs_recorded(make, tmp_path
     assert journal.verify(study, []).ok, "without a recorded head it can't be told"
 
 
+def put_back(study, older: Path | None, keep: int) -> None:
+    """The database as it was with its first entries, everything else in the folder as it is."""
+    if on_sqlite(study):
+        shutil.copy(older, study.folder / "journal.db")
+    else:
+        past(study, f"DELETE FROM journal WHERE seq > {keep}")
+
+
+def test_acts_after_the_last_run_are_vouched_for_by_a_head_that_each_append_wrote_beside_the_journal(make, tmp_path):
+    study = make()
+    journal.append(study, "anna", "lead", ACTS[:2])
+    note_head(study, "2024-03-04-001")
+    journal.append(study, "anna", "lead", ACTS[2:4])
+    older = shutil.copy(study.folder / "journal.db", tmp_path / "older") if on_sqlite(study) else None
+    journal.append(study, "anna", "lead", ACTS[4:6])
+    journal.append(study, "anna", "lead", ACTS[6:8])
+    good = journal.verify(study)
+    assert good.ok and "journal.heads vouches for the first 8" in good.said
+    lines = (study.folder / "journal.heads").read_text(encoding="utf-8").splitlines()
+    assert [(line[0], int(line.split()[1])) for line in lines] == [("+", 2), ("+", 4), ("+", 6), ("+", 8)]
+    entries = journal.read(study)
+    assert [line.split()[2] for line in lines] == [entries[n - 1].hash for n in (2, 4, 6, 8)]
+    put_back(study, older, 4)
+    bad = journal.verify(study)
+    assert (bad.ok, bad.first_bad) == (False, 5) and bad.said == "Entries 5 to 8 are missing: journal.heads recorded entry 8."
+
+
+@SLOW
+@given(number=st.integers(3, 8))
+def test_a_tail_written_anew_after_the_last_run_is_seen(eight, number):
+    study, entries = eight()
+    if not (study.folder / "journal.heads").exists():
+        return
+    forged, before = [], entries[number - 2].hash
+    for entry in entries[number - 1 :]:
+        forged.append(sealed(entry, prev_hash=before, reason="forged"))
+        before = forged[-1].hash
+    past(study, f"DELETE FROM journal WHERE study = '{study.id}' AND seq >= {number}", *map(insert, forged))
+    verification = journal.verify(study)
+    assert not verification.ok and "recorded another entry 8" in verification.said
+
+
+def test_a_head_that_was_announced_for_an_append_that_never_came_to_be_accuses_nobody(make):
+    study = make()
+    entries = journal.append(study, "anna", "lead", ACTS[:2])
+    journal._announce(study, sealed(entries[1], seq=3, prev_hash=entries[1].hash))  # then the process was killed
+    assert journal.verify(study).ok
+    with (study.folder / "journal.heads").open("ab") as file:
+        file.write(b"? 3 0123")  # and another found the disk full
+    journal.append(study, "anna", "lead", ACTS[2:3])
+    marks = [line.split()[:2] for line in (study.folder / "journal.heads").read_text("utf-8").splitlines()]
+    assert marks == [["+", "2"], ["?", "3"], ["?", "3"], ["+", "3"]]
+    assert journal.verify(study).ok and "vouches for the first 3" in journal.verify(study).said
+
+
+def test_an_act_whose_head_can_not_be_recorded_does_not_happen(make):
+    study = make()
+    (study.folder / "journal.heads").mkdir()
+    with pytest.raises(CdmError, match="can't be written to: "):
+        journal.append(study, "anna", "lead", ACTS[:2])
+    assert journal.read(study) == []
+
+
+def test_a_file_of_heads_that_is_gone_or_damaged_is_told(make):
+    study = make()
+    journal.append(study, "anna", "lead", ACTS[:2])
+    heads = study.folder / "journal.heads"
+    heads.rename(study.folder / "elsewhere")
+    verification = journal.verify(study)
+    assert "journal.heads is missing" in verification.said and "No recorded head vouches" in verification.said
+    heads.write_text("+ 2 nonsense\n", encoding="utf-8")
+    with pytest.raises(CdmError, match=r"journal\.heads can't say what it recorded of the journal: line 1"):
+        journal.anchors(study)
+
+
+def test_an_older_copy_of_the_whole_folder_is_seen_by_a_head_kept_elsewhere_and_by_nothing_else(data, tmp_path):
+    folder = data / "abc"
+    folder.mkdir()
+    study = study_in(folder)
+    journal.append(study, "anna", "lead", ACTS[:2])
+    shutil.copytree(folder, tmp_path / "older")
+    journal.append(study, "anna", "lead", ACTS[2:4])
+    printed = CliRunner().invoke(main, ["journal", "verify", "abc"], catch_exceptions=False)
+    head = printed.output.split("Head: ")[1].strip()
+    assert printed.exit_code == 0 and head == "4:" + journal.head(study)[1]
+    shutil.rmtree(folder)
+    shutil.copytree(tmp_path / "older", folder)
+    assert journal.verify(study).ok, "what remains: everything in the folder agrees with itself"
+    seen = CliRunner().invoke(main, ["journal", "verify", "abc", "--head", head], catch_exceptions=False)
+    assert seen.exit_code == 1 and "Entries 3 to 4 are missing" in seen.output
+    wrong = CliRunner().invoke(main, ["journal", "verify", "abc", "--head", "4:abc"], catch_exceptions=False)
+    assert wrong.exit_code == 1 and "is not a head" in wrong.output
+
+
 def test_a_journal_that_was_lost_is_not_silently_begun_anew(make):
     study = make()
     journal.append(study, "anna", "lead", ACTS[:3])
@@ -529,7 +625,7 @@ def test_a_journal_that_was_lost_is_not_silently_begun_anew(make):
     else:
         past(study, "DROP TABLE journal", guards=True)
     assert journal.verify(study).first_bad == 1
-    with pytest.raises(CdmError, match="has lost the entries that runs of abc recorded"):
+    with pytest.raises(CdmError, match=r"has lost the entries that runs of abc, or journal\.heads, recorded"):
         journal.append(study, "anna", "lead", ACTS[:1])
     assert journal.read(study) == []
 

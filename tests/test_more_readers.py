@@ -566,7 +566,8 @@ def test_real_exports_are_recognised(realdata):
     (found,) = readers.recognise(realdata / "openedc")
     assert (found.layout, found.files, set(found.left)) == ("odm", ("clinicaldata.xml",), {"metadata.xml"})
     (found,) = readers.recognise(realdata / "viedoc")
-    assert 'layout = "viedoc"' in found.notes[0], "still read as delimited text, with the better layout named"
+    assert (found.layout, found.files, found.options) == ("viedoc", ("*.csv",), DEFAULT)
+    assert found.datasets[:3] == ("AE", "CM", "CP"), "without study and time of the export"
 
 
 def test_every_layout_gives_text_alone(tmp_path):

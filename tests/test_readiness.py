@@ -217,7 +217,7 @@ def test_every_line_of_the_checklist_is_computed_by_a_criterion_or_attested_by_s
 
 @pytest.mark.parametrize("due, expected", [("2024-03-24", True), ("2024-03-25", False), ("2024-03-26", False), ("2024-03", None), (None, None)])
 def test_what_is_due_on_the_cut_off_date_is_not_overdue_yet(due, expected):
-    assert standard.macros_only().execute("SELECT overdue(?, ?)", [due, AS_OF]).fetchone()[0] is expected
+    assert standard.macros_only().execute("SELECT overdue(?, 0, ?)", [due, AS_OF]).fetchone()[0] is expected
 
 
 # ── attesting, on published results ──

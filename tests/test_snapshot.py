@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import duckdb
 import pytest
@@ -75,6 +76,27 @@ def test_the_same_files_again_are_a_no_op_and_said(study):
     assert first.stored and not again.stored
     assert "already stored" in again.said and again.snapshot.id == first.snapshot.id
     assert len(snapshot.list_all(s)) == 1
+
+
+def test_a_declared_key_changes_nothing_that_was_read(study):
+    s = study()
+    arrive(s, WEEK1, AE=rows(3))
+    first = snapshot.ingest(s).snapshot
+    again = snapshot.ingest(study('keys = { AE = ["SUBJID"] }\nignore = ["AETERM"]'), WEEK1)
+    assert not again.stored and again.snapshot.id == first.id
+
+
+def test_what_a_killed_load_left_is_removed_by_the_next_and_that_of_one_at_work_is_not(study):
+    s = study()
+    arrive(s, WEEK1, AE=rows(3))
+    killed, at_work = (s.folder / "snapshots" / f".{WEEK1}-abc.{n}" for n in (1, 2))
+    for folder in (killed, at_work):
+        folder.mkdir(parents=True)
+        (folder / "edc.AE.parquet").write_bytes(b"half")
+    held = snapshot.hold(at_work)
+    snapshot.ingest(s)
+    os.close(held)
+    assert not killed.exists() and at_work.exists()
 
 
 def test_a_corrected_declaration_reads_the_same_files_anew(study):

@@ -38,6 +38,7 @@ def test_a_weekly_run_leaves_executed_notebooks_a_workbook_a_manifest_and_publis
     assert {path.name for path in run.iterdir()} >= {
         "10_ingest.ipynb",
         "20_cleaning.ipynb",
+        "50_metrics.ipynb",
         "cleaning_demo_2024-03-04.xlsx",
         "manifest.json",
     }
@@ -50,6 +51,7 @@ def test_a_weekly_run_leaves_executed_notebooks_a_workbook_a_manifest_and_publis
     con = mart.open_published(study)
     assert con.execute("SELECT count(*) > 100 FROM subjects").fetchone()[0]
     assert con.execute("SELECT count(*) > 0 FROM findings").fetchone()[0]
+    assert con.execute("SELECT count(*) FROM changes").fetchone() == (0,), "the first week has nothing to compare with"
     assert con.execute("SELECT count(*) FROM check_runs WHERE outcome = 'error'").fetchone()[0] == 0
     con.close()
 
@@ -58,6 +60,33 @@ def test_the_executed_notebook_shows_the_parameters_and_results(study):
     notebook = nbformat.read(study.folder / "runs" / "2024-03-04-001" / "20_cleaning.ipynb", as_version=4)
     text = json.dumps(notebook.cells)
     assert "2024-03-04-001" in text and "check_id" in text
+
+
+def test_the_executed_metrics_show_each_number_with_numerator_and_denominator_and_the_oldest_queries(study):
+    notebook = nbformat.read(study.folder / "runs" / "2024-03-04-001" / "50_metrics.ipynb", as_version=4)
+    shown = [output.data["text/html"] for cell in notebook.cells for output in cell.get("outputs", ()) if "data" in output]
+    con = mart.open_run(study, "2024-03-04-001")
+    n, of = con.execute("SELECT numerator, denominator FROM metrics WHERE metric = 'QU01' AND level = 'study'").fetchone()
+    oldest = con.execute("SELECT query_id FROM queries WHERE status IN ('open', 'answered') ORDER BY opened_on, query_id LIMIT 20").fetchall()
+    con.close()
+    assert len(shown) == 6 and f"{n} of {of} (" in shown[0]
+    assert all(id_ in shown[4] for (id_,) in oldest)
+
+
+def test_metrics_that_can_t_be_shown_take_back_nothing_that_is_published(study, monkeypatch):
+    run = notebooks.execute
+
+    def fail(name, *args, **parameters):
+        if name == "50_metrics":
+            raise CdmError("no metrics today")
+        return run(name, *args, **parameters)
+
+    monkeypatch.setattr(notebooks, "execute", fail)
+    with pytest.raises(CdmError, match="no metrics today"):
+        notebooks.weekly("demo", "2024-03-04")
+    assert current(study) == "2024-03-04-002.duckdb"
+    manifest = json.loads((study.folder / "runs" / "2024-03-04-002" / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["status"] == "complete"
 
 
 def test_published_results_are_read_only_and_reach_no_file(study):

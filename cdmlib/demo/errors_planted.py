@@ -17,10 +17,11 @@ from cdmlib.demo.generate import (
     age,
     between,
     generator,
+    saved,
     shuffled,
     workday,
 )
-from cdmlib.demo.lists import Row, days, fields, rows, written
+from cdmlib.demo.lists import Row, days, fields, plan, rows, written
 
 Where = tuple[str, int, str]  # check, record by its place, field: a further finding of an error
 
@@ -65,10 +66,13 @@ def plant(seed: int, subjects: dict[str, Subject], right: list[Record]) -> tuple
         forms.setdefault((record.form, record.subject), []).append(index)
     sites = [subject.site["site"] for subject in subjects.values()]
     trial = Trial(subjects, records, forms, set(), min(sorted(set(sites)), key=sites.count))
-    _enter_late(trial)
+    late = _enter_late(trial)
     for kind in rows("kinds"):
         rng = generator(seed, crc32(kind["kind"].encode()))
         act = {"pair": _pair, "site": _habit, "absent": _absent}.get(kind["act"], _single)
+        if kind["act"] == "late":
+            planted += [Planted(kind, late, "", "", "", *_span(kind["spans"]))] if late is not None else []
+            continue
         for span in kind["spans"].split("|"):
             error = act(trial, kind, rng, *_span(span))
             if not error:
@@ -76,6 +80,7 @@ def plant(seed: int, subjects: dict[str, Subject], right: list[Record]) -> tuple
             planted.append(error)
             if kind["act"] != "site":
                 trial.used.add(records[error.index].subject)
+    _answer_for_the_lost(trial)
     return records, planted
 
 
@@ -134,8 +139,17 @@ def _single(trial: Trial, kind: Row, rng: Rng, first: int, last: int | None, how
         if kind["check_id"] in ("EX004", "EX006"):  # the windows are counted from the first dose
             until = MOMENTS[(last or len(MOMENTS)) - 1]
             also = tuple(("VI001", i, "") for i in trial.of("SV", record.subject) if records[i].created <= until)
+        if kind["check_id"] == "DS002":  # the last samples then seem to be taken after the subject left
+            also = tuple(("LB028", i, "") for i in trial.of("LB", record.subject))
+        if "SVSTDAT" in wrong:  # what was done at the visit then has another date
+            also = (*also, *_same_visit(trial, record, "VS012", "VS"), *_same_visit(trial, record, "LB029", "LB"))
         return Planted(kind, index, field, record.right(at).get(field, ""), wrong[field], first, last, how, also)
     return None
+
+
+def _same_visit(trial: Trial, record: Record, check: str, form: str) -> list[Where]:
+    here = [i for i in trial.of(form, record.subject) if trial.records[i].visit == record.visit]
+    return [(check, i, "") for i in here]
 
 
 def _wrong(trial: Trial, kind: Row, rng: Rng, index: int, weeks: range) -> Row | None:
@@ -150,7 +164,8 @@ def _wrong(trial: Trial, kind: Row, rng: Rng, index: int, weeks: range) -> Row |
         at = MOMENTS[week - 1]
         form = tuple((i, empty | row if (row := trial.records[i].right(at)) else None) for i in own)
         as_of = date.fromisoformat(CUT_OFFS[week - 1])
-        case = kinds.Case(index, empty | record.right(at), trial.subjects[record.subject], as_of, form, rng)
+        events = len(trial.of("AE", record.subject))
+        case = kinds.Case(index, empty | record.right(at), trial.subjects[record.subject], as_of, form, events, rng)
         wrong = getattr(kinds, kind["kind"])(case)
         if wrong is None:
             return None
@@ -187,7 +202,8 @@ def _pair(trial: Trial, kind: Row, rng: Rng, first: int, last: int | None, how: 
             (index, values), *_ = wrong
             field = next(iter(values))
             before = trial.records[index].right(MOMENTS[first - 1])[field]
-            return Planted(kind, index, field, before, values[field], first, last, how)
+            also = tuple(("LB015", i, "") for i, _ in wrong if kind["form"] == "LB")
+            return Planted(kind, index, field, before, values[field], first, last, how, also)
     return None
 
 
@@ -225,8 +241,8 @@ def _exchanged(trial: Trial, one: Subject, other: Subject, at: datetime) -> list
 
 def _habit(trial: Trial, kind: Row, rng: Rng, first: int, last: int | None, how: str) -> Planted | None:
     """One site rounds every blood pressure to tens."""
-    answer = None
-    for index, record in enumerate(trial.records):
+    answer, records = None, trial.records
+    for index, record in enumerate(records):
         values = record.history[0][1]
         if (
             record.form != "VS"
@@ -237,13 +253,28 @@ def _habit(trial: Trial, kind: Row, rng: Rng, first: int, last: int | None, how:
         lower = round(int(values["DIABP"]), -1)
         wrong = {"SYSBP": str(max(round(int(values["SYSBP"]), -1), lower + 20)), "DIABP": str(lower)}
         _overlay(trial, index, record.created, None, wrong)
-        if not answer and record.created <= MOMENTS[0] and wrong["SYSBP"] != values["SYSBP"]:
-            answer = Planted(kind, index, "SYSBP", values["SYSBP"], wrong["SYSBP"], first, last, how)
+        if not answer or (record.created, index) < (records[answer.index].created, answer.index):
+            answer = Planted(kind, index, "DIABP", values["DIABP"], wrong["DIABP"], first, last, how)
     return answer
 
 
-def _enter_late(trial: Trial) -> None:
-    """Not an error: the forms of one visit reach the database months late, between the second and the third extract."""
+def _answer_for_the_lost(trial: Trial) -> None:
+    """Not an error: while a subject can't be reached, the site answers each visit that is due as not held."""
+    for subject in trial.subjects.values():
+        if subject.fate != "LOST TO FOLLOW-UP" or not subject.first_dose:
+            continue
+        for name, visit in plan().items():
+            folder = next(row["folder"] for row in rows("visits") if row["name"] == name)
+            due = subject.first_dose + days(visit["day"] - 1 + visit["after"])
+            known = any(trial.records[index].visit == folder for index in trial.of("SV", subject.id))
+            if subject.last_dose < due < subject.left and not known:
+                stamp = datetime.combine(workday(due + days(5)), time(10))
+                answer = {"SVOCCUR": "N", "SVREASND": "Subject could not be reached"}
+                trial.records.append(Record("SV", subject.id, folder, 0, 0, None, saved((stamp, answer))))
+
+
+def _enter_late(trial: Trial) -> int | None:
+    """The forms of one visit reach the database months late, between the second and the third extract; the place of the next visit."""
     newest, oldest = MOMENTS[0].date() - days(60), MOMENTS[0].date() - days(120)
     for subject in trial.subjects.values():
         day = subject.visits.get("W08")
@@ -255,4 +286,5 @@ def _enter_late(trial: Trial) -> None:
                         moved = ((MOMENTS[1] + timedelta(hours=40), record.history[0][1]),)
                         trial.records[index] = replace(record, history=moved)
             trial.used.add(subject.id)
-            return
+            return next(index for index in trial.of("SV", subject.id) if trial.records[index].visit == "W12")
+    return None

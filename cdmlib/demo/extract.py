@@ -146,8 +146,8 @@ def key_of(record: Record, id: str, field: str) -> str:
     """The record_key that the study's tables give to the row with this field; a whole VS page goes by its first."""
     if record.form != "VS":
         return f"{record.form}|{id}"
-    test = field.removesuffix("ND")
-    return f"VS|{id}|{test if test in VITAL_SIGNS else VITAL_SIGNS[0]}"
+    test = field.removesuffix("_UN").removesuffix("ND")
+    return f"VS|{id}|{test if test in VITAL_SIGNS else min(VITAL_SIGNS)}"
 
 
 def visit_key(subject: str, folder: str) -> str:

@@ -652,11 +652,13 @@ def _laboratory(rng: Rng, course: Course) -> list[Record]:
     """One record a test and visit; most results lie within the range and near the subject's own level."""
     subject, us = course.subject, course.subject.site["units"] == "conventional"
     level = {test["testcd"]: near(rng, 0.5, 0.24, -0.1, 1.25) for test in rows("lab_tests")}
+    level["HCT"] = level["HGB"]  # the share of cells in the blood goes with what they carry
     made = []
     for contact in _attended(course):
         if not by("visits", "folder")[contact.folder]["labs"]:
             continue
         fasting = "Y" if chance(rng, 0.85) else "N"
+        ill = any(event.start <= contact.day <= (event.end or contact.day) for event in course.events)
         for number, test in enumerate(rows("lab_tests"), start=1):
             low, high, unit, digits = lab_range(test, subject.sex, us)
             values = {
@@ -683,7 +685,7 @@ def _laboratory(rng: Rng, course: Course) -> list[Record]:
                     "LBORNRHI": f"{high:.{digits}f}",
                 }
                 if not float(values["LBORNRLO"]) <= float(values["LBORRES"]) <= float(values["LBORNRHI"]):
-                    values["LBCLSIG"] = "Y" if chance(rng, 0.06) else "N"
+                    values["LBCLSIG"] = "Y" if chance(rng, 0.06) and ill else "N"
             made.append(
                 Record(
                     "LB",

@@ -25,6 +25,7 @@ class Case:
     subject: Subject
     as_of: date
     form: tuple[tuple[int, Row | None], ...]  # all records of the subject's form in order; None when not yet entered
+    events: int  # how many adverse events the subject has in all
     rng: Rng
 
     @property
@@ -50,6 +51,33 @@ ae_start_missing = _blank("AESTDAT")
 cm_name_missing = _blank("CMTRT")
 cm_dose_without_unit = _blank("CMDOSU")
 lb_unit_missing = _blank("LBORRESU")
+race_missing = _blank("RACE")
+dose_unit_missing = _blank("EXDOSU")
+dose_frequency_missing = _blank("EXDOSFRQ")
+
+
+def eligibility_not_answered(c: Case) -> Row | None:
+    return {"IEYN": ""} if c.v["IEYN"] == "Y" else None
+
+
+def eligible_with_criterion(c: Case) -> Row | None:
+    return {"IEYN": "Y"} if c.v["IEYN"] == "N" and c.v["IETESTCD"] else None
+
+
+def criterion_not_named(c: Case) -> Row | None:
+    return {"IETESTCD": "", "IETEST": ""} if c.v["IEYN"] == "N" and c.v["IETESTCD"] else None
+
+
+def country_of_other_site(c: Case) -> Row | None:
+    return {"COUNTRY": "FRA" if c.v["COUNTRY"] == "USA" else "USA"}
+
+
+def text_with_space_at_end(c: Case) -> Row | None:
+    return {"MHTERM": c.v["MHTERM"] + " "}
+
+
+def text_with_damaged_letter(c: Case) -> Row | None:
+    return {"MHTERM": c.v["MHTERM"].replace("y", "Ã½").replace("i", "Ã\xad", 1)} if "y" in c.v["MHTERM"] else None
 
 
 def _plain(c: Case) -> bool:
@@ -71,7 +99,8 @@ def ae_after_death(c: Case) -> Row | None:
 
 def data_after_death(c: Case) -> Row | None:
     day = c.subject.death and c.subject.death + days(between(c.rng, 3, 12))
-    return {"VSDAT": written(day)} if day and day < c.as_of and c.neighbour(1)[0] < 0 and c.v["VSDAT"] else None
+    fits = day and day < c.as_of and c.neighbour(1)[0] < 0 and c.v["VSDAT"]
+    return {"VSDAT": written(day), "also": (("VS012", c.index, ""),)} if fits else None
 
 
 def two_dispositions(c: Case) -> Row | None:
@@ -339,11 +368,19 @@ def lb_factor(c: Case) -> Row | None:
     if not suits or not _within(c.v, float(c.v["LBORRES"])):
         return None
     digits = max(0, len(c.v["LBORRES"].partition(".")[2]) - 1)
-    return {"LBORRES": f"{float(c.v['LBORRES']) * 10:.{digits}f}"}
+    wrong = {"LBORRES": f"{float(c.v['LBORRES']) * 10:.{digits}f}", "LBCLSIG": "N"}
+    return wrong | {"also": tuple((check, c.index, "") for check in ("LB015", "LB019", "LB039"))}
+
+
+def _compared(c: Case) -> bool:
+    """The subject has two other results of the test near this one, so that one that is far off stands out."""
+    others = [row["LBORRES"] for i, row in c.form if row and i != c.index and row["LBTESTCD"] == c.v["LBTESTCD"]]
+    near = [float(text) for text in others if text]
+    return len(near) >= 2 and all(0.8 < result / float(c.v["LBORRES"]) < 1.25 for result in near)
 
 
 def lb_factor_within_limits(c: Case) -> Row | None:
-    if c.v["LBTESTCD"] not in ("ALT", "AST", "BILI") or not c.v["LBORRES"]:
+    if c.v["LBTESTCD"] not in ("ALT", "AST", "BILI") or not c.v["LBORRES"] or not _compared(c):
         return None
     result, high = float(c.v["LBORRES"]) * 10, float(c.v["LBORNRHI"])
     digits = len(c.v["LBORRES"].partition(".")[2])
@@ -419,10 +456,12 @@ def ae_number_unknown(c: Case) -> Row | None:
 
 def value_in_other_unit(c: Case) -> Row | None:
     us, result = c.subject.site["units"] == "conventional", c.v.get("LBORRES")
-    if not result or c.v["LBTESTCD"] not in ("HGB", "UREA") or us != (c.v["LBTESTCD"] == "HGB"):
+    if not result or c.v["LBTESTCD"] not in ("HGB", "UREA") or us != (c.v["LBTESTCD"] == "HGB") or not _compared(c):
         return None
     wrong = float(result) * (0.6206 if us else 2.801)
-    return {"LBORRES": f"{wrong:.1f}", "LBCLSIG": "N"} if us or wrong < 5 * float(c.v["LBORNRHI"]) else None
+    if _within(c.v, wrong) or wrong > 5 * float(c.v["LBORNRHI"]):
+        return None
+    return {"LBORRES": f"{wrong:.1f}", "LBCLSIG": "N", "also": (("LB019", c.index, ""),)}
 
 
 def vitals_copied(c: Case) -> Row | None:
@@ -499,3 +538,111 @@ def mh_duplicate(c: Case) -> Row | None:
 
 def mh_terms_together(c: Case) -> Row | None:
     return {"MHTERM": f"{c.v['MHTERM']} and sleep apnoea"} if c.v["MHONGO"] == "Y" else None
+
+
+def _treated(c: Case) -> bool:
+    day = known(c.v["LBDAT"])
+    return bool(day and c.subject.first_dose and day > c.subject.first_dose)
+
+
+def lb_significant_without_event(c: Case) -> Row | None:
+    return {"LBCLSIG": "Y"} if c.v["LBCLSIG"] == "N" and not c.events and _treated(c) else None
+
+
+def lb_significance_missing(c: Case) -> Row | None:
+    return {"LBCLSIG": ""} if c.v["LBCLSIG"] == "N" else None
+
+
+def lb_significant_within_range(c: Case) -> Row | None:
+    return {"LBCLSIG": "Y"} if c.v["LBORRES"] and _within(c.v, float(c.v["LBORRES"])) else None
+
+
+def lb_range_exchanged(c: Case) -> Row | None:
+    low, high = c.v["LBORNRLO"], c.v["LBORNRHI"]
+    return {"LBORNRLO": high, "LBORNRHI": low} if c.v["LBTESTCD"] == "K" and low else None
+
+
+def lb_range_missing(c: Case) -> Row | None:
+    return {"LBORNRLO": "", "LBORNRHI": ""} if c.v["LBTESTCD"] == "ALT" and c.v["LBORNRLO"] else None
+
+
+def lb_unit_of_other_sites(c: Case) -> Row | None:
+    return {"LBORRESU": "mEq/L"} if c.v["LBTESTCD"] == "SODIUM" and c.v["LBORRESU"] == "mmol/L" else None
+
+
+def lb_negative(c: Case) -> Row | None:
+    fits = c.v["LBTESTCD"] in ("CREAT", "GLUC") and c.v["LBORRES"]
+    return {"LBORRES": f"-{c.v['LBORRES']}", "LBCLSIG": "N"} if fits else None
+
+
+def lb_haemoglobin_mistyped(c: Case) -> Row | None:
+    if c.v["LBTESTCD"] != "HGB" or not c.v["LBORRES"] or c.subject.site["units"] == "conventional":
+        return None
+    return {"LBORRES": f"{float(c.v['LBORRES']) * 0.62:.0f}", "LBCLSIG": "N"}
+
+
+def lb_entered_twice(c: Case) -> Row | None:
+    return {"LBORRES": c.v["LBORRES"]} if c.v["LBORRES"] and c.v["LBCLSIG"] != "Y" else None
+
+
+def lb_result_though_not_done(c: Case) -> Row | None:
+    return {"LBSTAT": "NOT DONE"} if c.v["LBORRES"] else None
+
+
+def lb_date_missing(c: Case) -> Row | None:
+    return {"LBDAT": ""} if c.v["LBORRES"] and c.v["LBCLSIG"] != "Y" else None
+
+
+def lb_after_end_of_study(c: Case) -> Row | None:
+    day = c.subject.left and c.subject.left + days(between(c.rng, 40, 55))
+    fits = day and day < c.as_of and c.subject.fate == "COMPLETED" and c.v["LBCLSIG"] != "Y"
+    return {"LBDAT": written(day)} if fits and known(c.v["LBDAT"]) == c.subject.visits.get("EOS") else None
+
+
+def lb_date_against_visit(c: Case) -> Row | None:
+    day = known(c.v["LBDAT"]) + days(between(c.rng, 12, 20))
+    fits = day < c.as_of and c.v["LBCLSIG"] != "Y" and known(c.v["LBDAT"]) == c.subject.visits.get("W04")
+    return {"LBDAT": written(day)} if fits else None
+
+
+def lb_fasting_missing(c: Case) -> Row | None:
+    return {"LBFAST": ""} if c.v["LBTESTCD"] == "GLUC" and c.v["LBORRES"] else None
+
+
+def lb_critical_without_event(c: Case) -> Row | None:
+    fits = c.v["LBTESTCD"] == "K" and c.v["LBORRES"] and not c.events and _treated(c)
+    return {"LBORRES": "7.2", "LBCLSIG": "N"} if fits else None
+
+
+def vs_date_missing(c: Case) -> Row | None:
+    return {"VSDAT": ""} if c.v["VSDAT"] and c.v["DIABP"] else None
+
+
+def vs_before_consent(c: Case) -> Row | None:
+    fits = known(c.v["VSDAT"]) == c.subject.visits["SCR"]
+    return {"VSDAT": written(c.subject.consent - days(between(c.rng, 5, 28)))} if fits else None
+
+
+def vs_date_against_visit(c: Case) -> Row | None:
+    day = c.v["VSDAT"] and known(c.v["VSDAT"]) + days(between(c.rng, 8, 12))
+    fits = day and day < c.as_of and c.v["DIABP"] and known(c.v["VSDAT"]) == c.subject.visits.get("W04")
+    return {"VSDAT": written(day)} if fits else None
+
+
+def vs_pulse_jump(c: Case) -> Row | None:
+    before, after = c.neighbour(-1)[1], c.neighbour(1)[1]
+    if not before or not after or not before["PULSE"] or not after["PULSE"] or not c.v["PULSE"]:
+        return None
+    return {"PULSE": str(max(int(before["PULSE"]), int(after["PULSE"])) + 64)}
+
+
+def vs_pressures_close(c: Case) -> Row | None:
+    return {"SYSBP": str(int(c.v["DIABP"]) + 6)} if c.v["SYSBP"] and int(c.v["DIABP"]) >= 70 else None
+
+
+def vs_unit_missing(c: Case) -> Row | None:
+    return {"PULSE_UN": ""} if c.v["PULSE"] else None
+
+
+def vs_unit_unknown(c: Case) -> Row | None:
+    return {"WEIGHT_UN": "stone"} if c.v["WEIGHT"] else None

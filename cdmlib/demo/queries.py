@@ -105,7 +105,7 @@ def _day(moment: datetime | None) -> str:
 
 
 def _label(record: Record, field: str) -> str:
-    return next(row["label"] for row in fields(record.form) if row["field"] == field)
+    return next(row["label"] for row in fields(record.form) if row["field"] == field.removesuffix("_UN"))
 
 
 def _said(rng: Rng, on: str, record: Record, field: str, at: datetime, group: str = "") -> str:

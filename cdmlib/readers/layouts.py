@@ -15,25 +15,39 @@ from cdmlib.readers.extract import members
 
 @dataclass(frozen=True)
 class Layout:
-    """One layout: its title, the file name endings it goes by, what its files must hold, and how one is read."""
+    """One layout: its title, the file name endings it goes by, what its files must hold, and how one is read.
+
+    keys: (datasets, columns) that identify a record by the layout's own rules; the first that fits a dataset holds.
+    saved: columns that tell of the saving of a record, by whom and when, not of its data.
+    """
 
     title: str
     suffixes: tuple[str, ...]
     kinds: tuple[str, ...]
     read: Callable[[Path, str, Options], list[Dataset]]
+    keys: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    saved: tuple[str, ...] = ()
 
 
 TEXT = (".csv", ".txt", ".tsv", ".tab", ".dat", ".asc")
 LAYOUTS = {
-    "rave": Layout("Rave clinical views (CSV that ends with EOF)", (".csv", ".txt"), ("text",), rave.read),
+    "rave": Layout(
+        "Rave clinical views (CSV that ends with EOF)", (".csv", ".txt"), ("text",), rave.read, rave.KEYS, rave.SAVED
+    ),
     "csv": Layout("delimited text", TEXT, ("text",), csv_text.read),
     "xpt": Layout("SAS transport files, version 5 or 8", (".xpt", ".xport"), ("xpt",), xpt.read),
     "sas7bdat": Layout("SAS datasets", (".sas7bdat",), ("sas7bdat",), sas.read),
     "dataset-json": Layout("Dataset-JSON 1.1", (".json", ".ndjson"), ("json",), dataset_json.read),
     "excel": Layout("Excel workbooks", (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"), ("xlsx", "ole"), excel.read),
-    "odm": Layout("CDISC ODM 1.3 clinical data (XML; OpenClinica and others)", (".xml",), ("xml",), odm.read),
-    "secutrial": Layout("secuTrial exports (tab-separated text called .xls)", (".xls",), ("text",), secutrial.read),
-    "viedoc": Layout("Viedoc exports (CSV with two header rows)", (".csv", ".txt"), ("text",), viedoc.read),
+    "odm": Layout(
+        "CDISC ODM 1.3 clinical data (XML; OpenClinica and others)", (".xml",), ("xml",), odm.read, odm.RECORDS, odm.SAVED
+    ),
+    "secutrial": Layout(
+        "secuTrial exports (tab-separated text called .xls)", (".xls",), ("text",), secutrial.read, secutrial.KEYS, secutrial.SAVED
+    ),
+    "viedoc": Layout(
+        "Viedoc exports (CSV with two header rows)", (".csv", ".txt"), ("text",), viedoc.read, viedoc.KEYS, viedoc.SAVED
+    ),
 }
 
 

@@ -13,10 +13,16 @@ import pyarrow as pa
 from cdmlib.readers.as_text import EMPTY, batch, codec, emptied
 from cdmlib.readers.content import column_names, dataset_name
 from cdmlib.readers.dataset import Dataset, Options
-from cdmlib.readers.odm_rows import DATASETS, Row, subjects
+from cdmlib.readers.odm_rows import DATASETS, KEYS, Row, subjects
 from cdmlib.readers.odm_xml import elements, is_odm
 
 BATCH_ROWS = 50_000
+SAVED = ("MetaDataVersionOID",)  # a new version of the study's definition changes no value
+PLACE = tuple(key for key in KEYS if key not in ("StudyOID", "MetaDataVersionOID", "StudySubjectID"))
+RECORDS = (
+    ("ITEMS", PLACE), ("SUBJECTS", PLACE[:1]), ("EVENTS", PLACE[:3]), ("FORMS", PLACE[:5]),
+    ("AUDIT", (*PLACE, "EntityID", "ID")), ("NOTES", (*PLACE, "EntityID", "ID")),
+)  # fmt: skip
 
 
 @dataclass

@@ -12,6 +12,10 @@ from cdmlib.readers.dataset import Dataset, Options
 
 REQUIRED = ("Subject", "RecordId", "RecordActive")
 TRAILER = "EOF"
+KEYS = (("*", ("RecordId",)),)
+SAVED = ("userid", "SaveTs", "MinCreated", "MaxUpdated")  # who asked for the extract, and when a record was saved
+LAST_CONTEXT = "MaxUpdated"  # the last column about the record; the form's fields follow
+PARTS = ("_RAW", "", "_STD", "_INT", "_YYYY", "_MM", "_DD")  # endings of the columns of one field, as entered first
 
 
 def read(path: Path, file: str, options: Options) -> list[Dataset]:

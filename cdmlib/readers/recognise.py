@@ -119,10 +119,10 @@ def _text(member: Member) -> tuple[str, Options, list[str]]:
     if not first.count(delimiter):
         raise CdmError(f"{member.name}: plain text without a line of column names")
     header, below = (next(csv.reader([line], delimiter=delimiter), []) for line in (first, second))
-    two = len(header) == len(below) and {"SubjectId", "FormId"} <= set(below)  # Viedoc: labels above, then names
-    options = Options(encoding=encoding, delimiter=delimiter, header_row=2 if two else 1)
+    two = len(header) == len(below) and {"SubjectId", "FormId"} <= set(below)  # labels above, then names
     if two and {"SiteSeq", "SubjectSeq"} <= set(below):
-        notes.append(f'{member.name}: a Viedoc export; layout = "viedoc" leaves study and time out of its dataset name')
+        return "viedoc", Options(encoding=encoding, delimiter=delimiter), notes
+    options = Options(encoding=encoding, delimiter=delimiter, header_row=2 if two else 1)
     is_rave = not rave.missing(tuple(header)) and rave.last_line(member.path, encoding, member.name) == rave.TRAILER
     return "rave" if is_rave else "csv", options, notes
 

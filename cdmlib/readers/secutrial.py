@@ -25,6 +25,13 @@ SHORT = {  # the system's tables as "Shorten table name" calls them, by their fu
     "CASENODES": "CN", "CASEVISITPLANS": "CVP", "CENTRES": "CTR", "COMMENTS": "CTS", "FORMS": "FS", "ITEMS": "IS",
     "QUERIES": "QAC", "QUESTIONS": "QS", "VISITPLAN": "VP", "VISITPLANFORMS": "VPFS",
 }  # fmt: skip
+KEYS = (
+    ("CL", ("column", "code")), ("CTR", ("mnpctrid",)), ("FS", ("formid",)), ("IS", ("ffid",)), ("QS", ("fgid",)),
+    ("VP", ("mnpvisid",)), ("VPFS", ("mnpvisid", "formid")), ("AT*", ("mnpatsubdocid",)), ("AT*", ("mnpatdocid",)),
+    ("CN", ("mnppid",)), ("CVP", ("mnpcvpid",)), ("QAC", ("mnpqueryid",)), ("CTS", ("mnpcommentid",)),
+    ("*", ("mnpsubdocid",)), ("*", ("mnpdocid",)),
+)  # fmt: skip
+SAVED = ("mnplastedit",)
 
 
 def read(path: Path, file: str, options: Options) -> list[Dataset]:

@@ -15,6 +15,9 @@ from cdmlib.readers.dataset import Dataset, Options
 
 DECORATION = re.compile(r".+_\d{8}_\d{6}_(?=.)")  # study and time of the export before the form's id
 ID = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]*")
+PLACE = ("SiteSeq", "SubjectSeq", "EventSeq", "ActivityId", "FormId", "FormSeq", "ItemGroupId", "ItemGroupSeq")
+KEYS = (("*", (*PLACE, "ItemId")), ("*", PLACE[:6]))  # long, a row per item; wide, a row per form
+SAVED = ("EditDateTime", "EditBy", "EditReason", "DesignVersion")
 
 
 def read(path: Path, file: str, options: Options) -> list[Dataset]:

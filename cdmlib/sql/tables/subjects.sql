@@ -54,7 +54,7 @@ deaths AS (
     FROM  (SELECT subjid, dthdtc AS day FROM dm
            UNION ALL SELECT subjid, death_day FROM exits
            UNION ALL SELECT subjid, dthdtc FROM ae
-           UNION ALL SELECT subjid, day FROM exits WHERE upper(term) LIKE 'DEATH%' OR upper(term) LIKE 'DIED%') AS death_days
+           UNION ALL SELECT subjid, day FROM exits WHERE death_term(term)) AS death_days
     GROUP BY subjid
 ),
 doses AS (
@@ -83,13 +83,13 @@ SELECT e.subjid AS record_key, coalesce(p.siteid, e.siteid) AS siteid, e.subjid,
        d.first_day AS first_dose, d.last_day AS last_dose,
        f.term AS disposition, f.day AS disposition_date, x.day AS death_date, k.day AS last_contact,
        CASE
-           WHEN x.day IS NOT NULL OR p.dthfl = 'Y' OR upper(f.term) LIKE 'DEATH%' OR upper(f.term) LIKE 'DIED%' THEN 'DEATH'
-           WHEN regexp_matches(upper(f.term), '^SCREEN(ING)?[ -]*FAIL') THEN 'SCREEN FAILURE'
-           WHEN regexp_matches(upper(f.term), '^(STUDY |PROTOCOL )?COMPLET(ED|ION)') THEN 'COMPLETED'
+           WHEN x.day IS NOT NULL OR p.dthfl = 'Y' OR death_term(f.term) THEN 'DEATH'
+           WHEN screen_failure_term(f.term) THEN 'SCREEN FAILURE'
+           WHEN completed_term(f.term) THEN 'COMPLETED'
            WHEN f.term IS NOT NULL THEN 'DISCONTINUED'
            WHEN d.subjid IS NOT NULL THEN 'ON TREATMENT'
            WHEN m.randomised THEN 'RANDOMISED'
-           WHEN regexp_matches(upper(p.arm), '^SCREEN(ING)?[ -]*FAIL') THEN 'SCREEN FAILURE'
+           WHEN screen_failure_term(p.arm) THEN 'SCREEN FAILURE'
            ELSE 'SCREENED'
        END AS status
 FROM   everyone AS e

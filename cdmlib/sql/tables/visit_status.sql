@@ -20,7 +20,7 @@ WITH from_listing AS (
                WHEN upper(trim(state)) = 'TERMINATED' THEN 'terminated'
                WHEN upper(trim(state)) IN ('FAILED', 'SCREEN FAILURE') THEN 'failed'
                WHEN NOT blank(state) THEN lower(trim(state))
-               WHEN overdue(planneddtc, $as_of) OR days_outstanding > 0 THEN 'overdue'
+               WHEN overdue(planneddtc, 0, $as_of) OR days_outstanding > 0 THEN 'overdue'
                ELSE 'expected'
            END AS status
     FROM   edc_visits
@@ -43,7 +43,7 @@ from_plan AS (
                WHEN v.subjid IS NOT NULL THEN 'completed'
                WHEN d.due_on IS NULL THEN 'not due'
                WHEN d.end_date < d.due_on THEN 'terminated'
-               WHEN overdue(d.due_on, $as_of) THEN 'overdue'
+               WHEN overdue(d.due_on, 0, $as_of) THEN 'overdue'
                ELSE 'expected'
            END AS status
     FROM   due AS d

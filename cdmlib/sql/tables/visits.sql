@@ -45,8 +45,8 @@ planned AS (
 placed AS (
     SELECT n.subjid, n.siteid, n.visit, n.visit_date, n.form, n.formrow, n.source, n.dataset, n.source_row, n.time_held,
            coalesce(n.visitnum, p.visitnum) AS visitnum, p.day AS planned_day, s.first_dose,
-           iso_plus(s.first_dose, CASE WHEN p.day > 0 THEN p.day - 1 ELSE p.day END - p.before) AS window_start,
-           iso_plus(s.first_dose, CASE WHEN p.day > 0 THEN p.day - 1 ELSE p.day END + p.after) AS window_end
+           iso_plus(planned_date(s.first_dose, p.day), -p.before) AS window_start,
+           iso_plus(planned_date(s.first_dose, p.day), p.after) AS window_end
     FROM   numbered AS n
     LEFT JOIN planned AS p ON p.name = upper(trim(n.visit))
     LEFT JOIN subjects AS s ON s.subjid = n.subjid

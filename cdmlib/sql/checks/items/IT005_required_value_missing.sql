@@ -4,20 +4,21 @@ severity: major
 action:   query
 message:  {page}: {label} is missing. Please enter it.
 
-For fields that the study's specification requires. A record that is answered as none, not done or not performed is left out, and so is an empty date or number
+For fields that the study's specification requires; one that depends on another field only when that field has it asked. A record that is answered as none, not done or not performed is left out, and so is an empty date or number
 whose collected text is there (IT001, IT003). Fields with a check of their own are left to it: term and start of an
-adverse event (AE001, AE002), medication (CM001), sex and consent date (DM001, DM004), disposition date (DS004), dose (EX003), results (VS004, LB001).
+adverse event (AE001, AE002), medication (CM001), sex, consent date
+and race (DM001, DM004, DM009), disposition date (DS004), dose (EX003), results (VS004, LB001).
 */
 WITH needed AS (
-    SELECT domain, field, label, collected
+    SELECT domain, field, label, collected, shown_field, shown_values
     FROM   fields
     WHERE  required = 'Y'
     AND    concat(domain, '.', field) NOT IN (
-               'ae.aeterm', 'ae.aestdat', 'ae.aestdtc', 'cm.cmtrt', 'dm.sex', 'dm.rficdat', 'dm.rficdtc', 'ds.dsstdat', 'ds.dsstdtc', 'ex.exdstxt',
+               'ae.aeterm', 'ae.aestdat', 'ae.aestdtc', 'cm.cmtrt', 'dm.sex', 'dm.rficdat', 'dm.rficdtc', 'dm.race', 'ds.dsstdat', 'ds.dsstdtc', 'ex.exdstxt',
                'ex.exdose', 'vs.vsorres', 'vs.vsorresn', 'lb.lborres', 'lb.lborresn')
 ),
 missing AS (
-    SELECT i.record_key, i.siteid, i.subjid, i.visit, i.form, i.domain, i.field, n.label, i.value, n.collected
+    SELECT i.record_key, i.siteid, i.subjid, i.visit, i.form, i.domain, i.field, n.label, i.value, n.collected, n.shown_field, n.shown_values
     FROM   items AS i
     JOIN   needed AS n ON n.domain = i.domain AND n.field = i.field
     WHERE  blank(i.value)
@@ -37,3 +38,8 @@ AND    NOT EXISTS (
            FROM   items AS c
            WHERE  c.domain = m.domain AND c.record_key = m.record_key AND c.field = m.collected AND NOT blank(c.value)
        )
+AND    (m.shown_field IS NULL OR EXISTS (
+           SELECT 1
+           FROM   items AS s
+           WHERE  s.domain = m.domain AND s.record_key = m.record_key AND s.field = m.shown_field AND in_list(s.value, m.shown_values)
+       ))

@@ -10,23 +10,24 @@ The same subject, test, date and time, category, specimen, unit, time point and 
 accession number must agree too, as a test may be repeated on one day. Every record that differs from the first is reported. Identical
 results entered twice are not.
 */
-WITH repeated AS (  -- few, so that the wide comparison below stays small
-    SELECT subjid, upper(trim(lbtestcd)) AS testcd, lbdtc
+WITH repeated AS (  -- few, and by a short key, so that the wide comparison below stays small
+    SELECT hash(subjid, upper(trim(lbtestcd)), lbdtc) AS short_key
     FROM   lb
     WHERE  iso_full(lbdtc)
     AND    NOT blank(lborres)
-    GROUP BY subjid, upper(trim(lbtestcd)), lbdtc
-    HAVING count(*) > 1 AND min(upper(trim(lborres))) <> max(upper(trim(lborres)))
+    GROUP BY hash(subjid, upper(trim(lbtestcd)), lbdtc)
+    HAVING count(*) > 1
 ),
 samples AS (
-    SELECT l.record_key, l.siteid, l.subjid, l.visit, l.lbdtc, l.lbtim, coalesce(nullif(trim(l.lbtest), ''), l.lbtestcd) AS test, l.lborres, r.testcd,
+    SELECT l.record_key, l.siteid, l.subjid, l.visit, l.lbdtc, l.lbtim, coalesce(nullif(trim(l.lbtest), ''), l.lbtestcd) AS test, l.lborres, upper(trim(l.lbtestcd)) AS testcd,
            coalesce(CAST(num(l.lborres) AS VARCHAR), upper(trim(l.lborres))) AS result,
            upper(concat_ws('|', coalesce(l.lbtim, ''), coalesce(l.lbcat, ''), coalesce(l.lbspec, ''), coalesce(l.lborresu, ''), coalesce(l.lbtpt, ''),
                            coalesce(l.lbpos, ''), coalesce(l.lbloc, ''), coalesce(l.lbnam, ''),
                            CASE WHEN length(l.lbdtc) > 10 OR NOT blank(l.lbtim) THEN '' ELSE concat_ws('|', coalesce(l.visit, ''), coalesce(l.lbrefid, '')) END)) AS sample
     FROM   lb AS l
-    JOIN   repeated AS r ON r.subjid = l.subjid AND r.testcd = upper(trim(l.lbtestcd)) AND r.lbdtc = l.lbdtc
-    WHERE  NOT blank(l.lborres)
+    JOIN   repeated AS r ON r.short_key = hash(l.subjid, upper(trim(l.lbtestcd)), l.lbdtc)
+    WHERE  iso_full(l.lbdtc)
+    AND    NOT blank(l.lborres)
 ),
 compared AS (
     SELECT record_key, siteid, subjid, visit, lbdtc, lbtim, test, lborres, result,

@@ -11,5 +11,5 @@ leaving the study. An undated disposition is reported.
 SELECT record_key, siteid, subjid, death_date, disposition, disposition_date
 FROM   subjects
 WHERE  NOT blank(death_date)
-AND    NOT regexp_matches(upper(coalesce(disposition, '')), '^(DEATH|DIED)')
+AND    NOT death_term(coalesce(disposition, ''))
 AND    iso_before(disposition_date, death_date) IS DISTINCT FROM true
