@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import io
 import json
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from types import ModuleType
 from urllib.parse import urlencode
 
 import duckdb
@@ -20,8 +23,10 @@ from cdmlib import checks, journal, people, readiness, review, standard, tables
 from cdmlib import study as studies
 from cdmlib.errors import CdmError
 from cdmlib.standard import literal, quote
+from cdmlib.standing import Standing
 from cdmlib.study import Study
 
+PACKAGE = Path(__file__).parent
 FILTERS = ("study", "site", "subject", "severity", "owner", "cutoff")  # shared by the pages and kept in the URL
 PAGES = ("portfolio", "overview", "readiness", "queries", "subjects", "sites", "reconciliation", "runs")
 MEMORY = "400MB"  # of one open mart, whoever reads it
@@ -33,15 +38,16 @@ TOLD = {
     "queries": "record_key siteid subjid visit form formrow source dataset source_row query_id data_key visitoid formoid field fieldlabel status state marking_group origin opened_by opened_on answered_on closed_on age_days waiting_days response_days closing_days age_bucket action_owner",
     "edc_queries": "record_key siteid subjid visit form formrow source dataset source_row query_id visitoid formoid field fieldlabel state marking_group opened_by opened opened_on answered answered_on closed closed_on odays qdays",
     "blockers": "criterion title siteid subjid visit form formrow record_key owner",
-    "changes": "source dataset record_key field kind from_snapshot to_snapshot",
+    "changes": "source dataset record_key subjid field kind from_snapshot to_snapshot",
     "reconciliation": "recon subjid siteid result left_key right_key field status",
     "coding": "dictionary version record_key level confidence method status",
     "edc_issues": "record_key siteid subjid visit form formrow source dataset source_row status",
     "items": "record_key siteid subjid visit form formrow source dataset source_row domain field",
 }
-PLAIN = (
-    "check_runs", "criteria", "fields", "forecast", "lock_checklist", "measure_runs", "metrics", "query_targets", "readiness", "runs", "visit_plan"
-)  # fmt: skip  # about the work: no value of a subject stands in them
+PLAIN = (  # about the work: no value of a subject stands in them
+    "check_runs", "criteria", "fields", "forecast", "lock_checklist", "measure_runs", "metrics", "query_targets", "readiness", "runs", "visit_plan",
+    "weeks_seen", "forecast_back_test",
+)  # fmt: skip
 
 
 class Denied(CdmError):
@@ -66,6 +72,16 @@ class Rows:
 
     rows: pd.DataFrame
     total: int
+
+
+def program() -> ModuleType:
+    """The program that serves the pages: dashboards/app.py, beside the package in a checkout and inside it when installed as a wheel."""
+    if "dashboards" not in sys.modules:
+        folder = next(path for path in (PACKAGE.parent / "dashboards", PACKAGE / "_dashboards") if path.is_dir())
+        found = importlib.util.spec_from_file_location("dashboards", folder / "__init__.py", submodule_search_locations=[str(folder)])
+        sys.modules["dashboards"] = importlib.util.module_from_spec(found)
+        found.loader.exec_module(sys.modules["dashboards"])
+    return importlib.import_module("dashboards.app")
 
 
 def visible(visitor: Visitor) -> list[str]:
@@ -234,6 +250,10 @@ class Reader:
             found.append({"run": path.parent.name} | {name: str(manifest.get(name) or "") for name in columns[1:]})
         rows = pd.DataFrame(found, columns=columns).sort_values(["started_at", "run"], ascending=False, ignore_index=True)
         return rows.assign(shown=rows.run == self.run)
+
+    def stands(self) -> Standing:
+        """Where the study stands on its way to the lock."""
+        return journal.stands(self.study)
 
     def checklist(self) -> pd.DataFrame:
         """The lock checklist with what people attested and waived up to now; of an earlier cut-off date, as it was published."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import logging
 import secrets
 from collections.abc import Callable, Sequence
 from html import escape
@@ -21,13 +20,12 @@ from bokeh.settings import settings as bokeh_settings
 from panel.io.server import get_server
 
 from cdmlib import board
-from cdmlib.board import FILTERS, PAGES, NotThere, View
+from cdmlib.board import FILTERS, PAGES, View
 from cdmlib.errors import CdmError
 
-from . import signin
+from . import parts, signin
 from .signin import Door
 
-log = logging.getLogger(__name__)
 NEWS = 10_000  # milliseconds between two looks at whether a newer run was published
 SEVERITIES = ("", "critical", "major", "minor")
 COLOURS = {
@@ -106,7 +104,7 @@ class Frame:
         self.view = View(visitor, only, module.SLUG, **_asked(pn.state.location.search if pn.state.location else ""))
         self.main = pn.Column(sizing_mode="stretch_width")
         self.menu = pn.pane.HTML("", stylesheets=[MENU], sizing_mode="stretch_width")
-        self.news = pmui.Alert("", title="", severity="info", visible=False, sizing_mode="stretch_width")
+        self.news = pn.Column(visible=False, sizing_mode="stretch_width", margin=0)
         self.newer = pmui.Button(label="Show the new results", variant="outlined", visible=False, on_click=self._show_newer)
         self.filters = self._filters()
         self.shown = pmui.Page(
@@ -195,14 +193,14 @@ class Frame:
     def _look(self) -> None:
         """Every few seconds: may this person still be here, and is there anything newer?"""
         if not self.door.sign_ins.open(self.key):
-            self.main[:] = [pmui.Alert("You are signed out. Load the page again to sign in.", severity="warning")]
+            self.main.objects = [parts.state("signed out", "Load the page again to sign in.")]
             self.menu.object, self.news.visible, self.newer.visible = "", False, False
             for widget in self.filters.values():
                 widget.visible = False
             return
         runs = [run for reader in self.view.opened() if (run := _newer(reader))]
         if runs and not self.newer.visible:
-            self.news.object = f"New results were published: run {', '.join(runs)}. This page still shows the ones before."
+            self.news.objects = [parts.state("new results", f"Run {', '.join(runs)} was published. This page still shows the results before.")]
         self.news.visible = self.newer.visible = bool(runs)
 
     def _show_newer(self, event: object) -> None:
@@ -218,16 +216,7 @@ class Frame:
 
 def built(module: ModuleType, view: View) -> pn.viewable.Viewable:
     """A page as this person may see it, or in words why not."""
-    try:
-        return module.page(view)
-    except NotThere as error:
-        return pmui.Alert(str(error), title="Not run", severity="warning", sizing_mode="stretch_width")
-    except CdmError as error:
-        return pmui.Alert(str(error), severity="info", sizing_mode="stretch_width")
-    except Exception:
-        log.exception("page %s", module.SLUG)
-        said = "This page could not be shown. What went wrong is in the server's log; the other pages are not affected."
-        return pmui.Alert(said, severity="error", sizing_mode="stretch_width")
+    return parts.guarded(lambda: module.page(view))
 
 
 def _newer(reader: board.Reader) -> str:
