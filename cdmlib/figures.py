@@ -20,6 +20,7 @@ MEANT = {  # the colour of a word, wherever it is drawn
 }  # fmt: skip
 NEAR, FAR = 2, 3  # standard errors from the study's rate: the two limits of a funnel plot
 HEIGHT = 280
+LEGEND = {"legend_position": "top", "legend_opts": {"orientation": "horizontal", "margin": 0, "padding": 0, "border_line_color": None}}
 
 
 def bars(frame: pd.DataFrame, x: str, y: str, by: str = "", title: str = "", height: int = HEIGHT, across: bool = False) -> hv.Element:
@@ -33,17 +34,17 @@ def bars(frame: pd.DataFrame, x: str, y: str, by: str = "", title: str = "", hei
     if by:
         order = {name: place for place, name in enumerate(frame[by].drop_duplicates())}
         drawn = hv.Bars(frame, [x, by], [y]).opts(
-            stacked=True, color=by, cmap={name: MEANT.get(name, COLORS[place % 7]) for name, place in order.items()}, legend_position="top_right"
+            stacked=True, color=by, cmap={name: MEANT.get(name, COLORS[place % 7]) for name, place in order.items()}
         )
     else:
         drawn = hv.Bars(frame, [x], [y]).opts(color=COLORS[0])
-    labels = hv.Labels(over, [x, y], "shown").opts(**_ink(), text_baseline="middle" if across else "bottom", text_align="left" if across else "center", **({"xoffset": 0}))
     top = max(float(total[y].max()) if len(total) else 0.0, 1.0) * 1.15
+    labels = hv.Labels(over, [x, y], "shown").opts(**_ink(), yoffset=0.04 * top)
     drawn = drawn.opts(invert_axes=across, line_color=None, tools=["hover", "tap"], nonselection_alpha=0.35)
     labels = labels.opts(invert_axes=across)
     many = not across and len(total) > 8
     return (drawn * labels).opts(
-        **_frame(title, height), ylim=(0, top), xlabel="", ylabel=_said(y), show_legend=bool(by), xrotation=35 if many else 0,
+        **_frame(title, height), ylim=(0, top), xlabel="", ylabel=_said(y), show_legend=bool(by), **(LEGEND if by else {}), xrotation=35 if many else 0,
         invert_axes=across, invert_yaxis=across,
     )  # fmt: skip
 
@@ -58,7 +59,7 @@ def lines(frame: pd.DataFrame, x: str, y: str, by: str = "", title: str = "", he
         options = {"x": x, "y": y, "color": color, **_sized(height), **({"label": str(name)} if name else {})}
         drawn.append(rows.hvplot.line(**options, line_width=2) * rows.hvplot.scatter(**options, marker=MARKERS[place % 7], size=60))
     return hv.Overlay([e for overlay in drawn for e in overlay]).opts(
-        **_frame(title, height), xlabel="", ylabel=_said(y), legend_position="top_left", show_legend=bool(by), ylim=(0, _top(frame[y]))
+        **_frame(title, height), xlabel="", ylabel=_said(y), show_legend=bool(by), **(LEGEND if by else {}), ylim=(0, _top(frame[y]))
     )
 
 
@@ -75,7 +76,7 @@ def burn_down(frame: pd.DataFrame, title: str = "", height: int = HEIGHT) -> hv.
         drawn += [ahead.hvplot.line(x="day", y=side, color=COLORS[1], line_dash="dashed", **sized) for side in ("low", "high")]
     most = frame[["left", "high"]].max().max()
     return hv.Overlay(drawn or [hv.Curve([], "day", "left")]).opts(
-        **_frame(title, height), xlabel="", ylabel="left to clear", legend_position="top_right", ylim=(0, _top(pd.Series([most])))
+        **_frame(title, height), xlabel="", ylabel="left to clear", **LEGEND, ylim=(0, _top(pd.Series([most])))
     )
 
 
@@ -153,11 +154,11 @@ def funnel(numbers: pd.DataFrame, what: str = "", title: str = "", height: int =
     )  # fmt: skip
 
 
-def timeline(frame: pd.DataFrame, title: str = "", height: int = 0) -> hv.Element:
+def timeline(frame: pd.DataFrame, title: str = "", height: int = 0, since: str = "") -> hv.Element:
     """What happened to a subject, a lane for each kind: a bar from start to end, or a marker when it is one day.
 
     Columns: lane (a word; lanes keep the order of the frame), start, end (ISO days, end empty when it is one day or goes on), label,
-    told (text on hover). A date that is known in part is drawn at the first day that it can be, with `told` saying what is known.
+    told (text on hover). `since`: the ISO day on which the drawing begins; bars that began earlier come in from its edge. A date that is known in part is drawn at the first day that it can be, with `told` saying what is known.
     """
     frame = _texts(frame, "lane", "label", "told")
     frame = frame.assign(start=pd.to_datetime(frame.start), end=pd.to_datetime(frame.end))
@@ -184,9 +185,15 @@ def timeline(frame: pd.DataFrame, title: str = "", height: int = 0) -> hv.Elemen
             drawn.append(hv.Segments(segments, ["start", "place", "until", "to"], ["label", "told"]).opts(color=color, line_width=8, alpha=0.75, tools=["hover"]))
         points = rows[["start", "place", "label", "told"]]
         drawn.append(hv.Points(points, ["start", "place"], ["label", "told"]).opts(color=color, marker=MARKERS[lanes.index(name) % 7], size=9, tools=["hover"]))
+    if since and len(frame):
+        begin, last = pd.to_datetime(since), frame[["start", "end"]].max().max()
+        margin = max((last - begin) * 0.03, pd.Timedelta(days=2))
+        span = {"xlim": (begin - margin, last + margin)}
+    else:
+        span = {"padding": (0.03, 0)}
     return hv.Overlay(drawn or [hv.Curve([])]).opts(
         **_frame(title, height or int(70 + 20 * max(at, 2))), xlabel="", ylabel="", yticks=[(place, name) for name, place in places.items()],
-        ylim=(-0.9, max(at - 0.1, 1)), invert_yaxis=True, show_legend=False, show_grid=True,
+        ylim=(-0.9, max(at - 0.1, 1)), invert_yaxis=True, show_legend=False, show_grid=True, **span,
     )  # fmt: skip
 
 
