@@ -135,6 +135,7 @@ class Reader:
         hidden = () if self.unblinded else tuple(study.access.unblinding)
         self._path, self.cutoff, self.run = path, cutoff, path.stem
         self._con = _opened(path, stat.st_mtime_ns, stat.st_size, hidden).cursor()
+        self._there = tables.collected(self._con)
         self.as_of, self.title = self._con.execute("SELECT as_of, title FROM runs").fetchone()
 
     def newer(self) -> str:
@@ -158,7 +159,7 @@ class Reader:
     def columns(self) -> dict[str, tuple[str, ...]]:
         """The tables that the person may read, and the columns of each."""
         self._who()
-        return tables.collected(self._con)
+        return self._there
 
     # Reading
 
@@ -304,8 +305,7 @@ class Reader:
 
     def _run(self, sql: str, params: dict | None = None) -> duckdb.DuckDBPyConnection:
         self._who()
-        there = tables.collected(self._con) if (asked := _asked(sql)) else {}
-        if missing := sorted(asked - there.keys()):
+        if missing := sorted(_asked(sql) - self._there.keys()):
             raise NotThere(f"not run: the results of {self.run} have no {', '.join(missing)}, or you may not see it.")
         try:
             return self._con.cursor().execute(sql, checks.used_params(sql, params or {}))

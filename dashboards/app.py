@@ -30,7 +30,7 @@ NEWS = 10_000  # milliseconds between two looks at whether a newer run was publi
 SEVERITIES = ("", "critical", "major", "minor")
 COLOURS = {
     "light": {"palette": {"primary": {"main": "#0b5cad"}, "background": {"default": "#f6f8fa", "paper": "#ffffff"}}, "shape": {"borderRadius": 6}},
-    "dark": {"palette": {"primary": {"main": "#7db8f5"}, "background": {"default": "#111a22", "paper": "#17222c"}}, "shape": {"borderRadius": 6}},
+    "dark": {"palette": {"primary": {"main": "#7db8f5"}, "background": {"default": "#111a22", "paper": "#17222c"}}, "components": {"MuiAppBar": {"styleOverrides": {"root": {"backgroundColor": "#0c3054", "color": "#ffffff"}}}}, "shape": {"borderRadius": 6}},
 }
 MENU = """
 nav { display: flex; flex-direction: column; gap: 2px; font: 15px/1.4 system-ui, sans-serif }
@@ -101,26 +101,30 @@ class Frame:
     def __init__(self, module: ModuleType, door: Door, only: tuple[str, ...]) -> None:
         self.module, self.door = module, door
         visitor, self.key = signin.visitor(door)
-        self.view = View(visitor, only, module.SLUG, **_asked(pn.state.location.search if pn.state.location else ""))
+        self.view = View(visitor, only, module.SLUG, **_asked(_address()))
+        if len(self.view.studies) == 1 and not self.view.study:
+            self.view.study = self.view.studies[0]
         self.main = pn.Column(sizing_mode="stretch_width")
         self.menu = pn.pane.HTML("", stylesheets=[MENU], sizing_mode="stretch_width")
         self.news = pn.Column(visible=False, sizing_mode="stretch_width", margin=0)
         self.newer = pmui.Button(label="Show the new results", variant="outlined", visible=False, on_click=self._show_newer)
         self.filters = self._filters()
         self.shown = pmui.Page(
-            title=self.module.TITLE,
+            title="Clinical data management",
+            meta_title=f"{self.module.TITLE} {self.view.study}".strip(),
             header=[pn.pane.HTML(self._person(), styles={"margin-left": "auto", "color": "inherit"})],
             sidebar=[self.menu, pmui.Divider(), *self.filters.values()],
             sidebar_width=250,
             main=[pn.Row(self.news, self.newer), self.main],
             theme_config=COLOURS,
-            meta_lang="en",
+            dark_theme="theme=dark" in _address(),
         )
         self._menu()
         self.main.objects = [built(self.module, self.view)]
         for widget in self.filters.values():
             widget.param.watch(self._chosen, "value")
         self.view.param.watch(self._changed, list(FILTERS))
+        self.shown.param.watch(self._lit, "dark_theme")
         if pn.state.location:
             pn.state.location.param.watch(self._moved, "search")
         if pn.state.curdoc:
@@ -132,7 +136,9 @@ class Frame:
     def _menu(self) -> None:
         def entry(slug: str, module: ModuleType) -> str:
             current = ' aria-current="page"' if module is self.module else ""
-            return f'<a href="{escape(self.view.link(slug))}"{current}>{escape(module.TITLE)}</a>'
+            address = self.view.link(slug)
+            address += ("&" if "?" in address else "?") + "theme=dark" if self.shown.dark_theme else ""
+            return f'<a href="{escape(address)}"{current}>{escape(module.TITLE)}</a>'
 
         self.menu.object = f'<nav aria-label="Pages">{"".join(entry(*page) for page in pages().items())}</nav>'
 
@@ -145,7 +151,7 @@ class Frame:
         sites, subjects, owners, cutoffs = _choices(view)
         wide = {"sizing_mode": "stretch_width", "size": "small", "margin": (6, 10)}
         return {
-            "study": pmui.Select(label="Study", options={"all studies": ""} | {s: s for s in view.studies}, value=view.study, **wide),
+            "study": pmui.Select(label="Study", options=_studies(view), value=view.study, **wide),
             "site": pmui.AutocompleteInput(label="Site", options=_with(sites, view.site), value=view.site, restrict=True, min_characters=0, **wide),
             "subject": pmui.AutocompleteInput(label="Subject", options=_with(subjects, view.subject), value=view.subject, restrict=True, min_characters=1, **wide),
             "severity": pmui.Select(label="Severity", options={"all": ""} | {s: s for s in SEVERITIES if s}, value=view.severity, **wide),
@@ -179,6 +185,13 @@ class Frame:
             search = _search(self.view, pn.state.location.search)
             if pn.state.location.search != search:
                 pn.state.location.search = search
+        self._menu()
+
+    def _lit(self, event: object) -> None:
+        """Light or dark was chosen: it goes into the address, and with the menu's links to the other pages."""
+        if pn.state.location:
+            other = _search(self.view, pn.state.location.search.replace("&theme=dark", "").replace("theme=dark", ""))
+            pn.state.location.search = (f"{other}&" if other else "?") + "theme=dark" if event.new else other
         self._menu()
 
     def _offer(self) -> None:
@@ -219,6 +232,11 @@ def built(module: ModuleType, view: View) -> pn.viewable.Viewable:
     return parts.guarded(lambda: module.page(view))
 
 
+def _address() -> str:
+    """The query of the page's address."""
+    return pn.state.location.search if pn.state.location else ""
+
+
 def _newer(reader: board.Reader) -> str:
     try:
         return reader.newer()
@@ -237,6 +255,11 @@ def _choices(view: View) -> tuple[list[str], list[str], list[str], list[str]]:
         return sites, subjects.subjid.dropna().tolist() if subjects is not None else [], sorted({o for owners in column.values() for o in owners}), reader.cutoffs()
     except CdmError:
         return [], [], [], []
+
+
+def _studies(view: View) -> dict[str, str]:
+    there = {study: study for study in _with(view.studies, view.study)}
+    return there if len(view.studies) == 1 else {"all studies": ""} | there
 
 
 def _with(options: Sequence[str], chosen: str) -> list[str]:

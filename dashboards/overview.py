@@ -9,6 +9,7 @@ from cdmlib import figures
 from cdmlib.board import NotThere, Reader, View, where
 
 from . import parts, portfolio
+from .later import later
 
 TITLE = "Study overview"
 SLUG = "overview"
@@ -22,7 +23,7 @@ FINDINGS = f"""SELECT count(*) AS of, count(CASE WHEN flag IN ('New', 'Reappeare
                FROM findings WHERE gone_on IS NULL AND {where("siteid", "subjid", "severity")}"""
 CHECKS = "SELECT count(CASE WHEN outcome IN ('not run', 'error') THEN 1 END) AS n, count(CASE WHEN outcome = 'error' THEN 1 END) AS errors, count(*) AS of FROM check_runs"
 BY_SEVERITY = f"SELECT severity, count(*) AS findings FROM findings WHERE gone_on IS NULL AND {where('siteid', 'subjid', 'severity')} GROUP BY severity ORDER BY severity"
-FUNNEL = "SELECT coalesce(category, '') AS step, numerator, denominator, value, definition FROM metrics WHERE metric = 'PG08' AND level = $level AND ($site = '' OR siteid = $site) ORDER BY rowid"
+FUNNEL = "SELECT coalesce(category, '') AS step, numerator, denominator, value, definition FROM metrics WHERE metric = 'PG08' AND level = $level AND ($site = '' OR siteid = $site) ORDER BY numerator DESC, list_position(['entered', 'verified', 'signed', 'frozen', 'locked'], category)"
 FLOW = f"SELECT status, severity, count(*) AS findings FROM findings WHERE {where('siteid', 'subjid', 'severity')} AND (gone_on IS NULL OR gone_on = $as_of) GROUP BY status, severity ORDER BY status, severity"
 CHANGES = f"""SELECT dataset AS form, coalesce(field, '') AS field, kind, count(*) AS n, count(DISTINCT subjid) AS subjects FROM changes
               WHERE ($subject = '' OR subjid = $subject) AND ($site = '' OR subjid IN (SELECT subjid FROM subjects WHERE {where("siteid")})) GROUP BY 1, 2, 3"""
@@ -47,7 +48,7 @@ def _page(view: View) -> pn.viewable.Viewable:
     return pn.Column(
         parts.heading(f"Study {reader.study_id}", said, level=1),
         parts.cards(*_numbers(view, reader, before, rows)),
-        parts.side_by_side(parts.guarded(lambda: _trend(view, reader)), parts.guarded(lambda: _funnel(view, reader))),
+        parts.side_by_side(later(lambda: _trend(view, reader)), later(lambda: _funnel(view, reader))),
         parts.tabs(("Findings", lambda: listing), ("What changed in the data", lambda: _changes(view, reader)), ("Findings that came and went", lambda: _flow(view, reader))),
         sizing_mode="stretch_width",
     )
@@ -132,7 +133,7 @@ def _findings(view: View, reader: Reader):
         show.value = kind
 
     show.param.watch(lambda event: table.select(LIST, view.filters | {"show": event.new}), "value")
-    return pn.Column(pn.Row(show, parts.markup('<p class="quiet">Choose a row to see the values that it was made on, and to review it.</p>', margin=(18, 8))), table, detail, sizing_mode="stretch_width"), chosen
+    return pn.Column(pn.Row(show, margin=(8, 0, 0, 0)), *[parts.markup('<p class="quiet">Choose a row to see the values that it was made on, and to review it.</p>')], table, detail, sizing_mode="stretch_width"), chosen
 
 
 def _detail(view: View, place: pn.Column, row: dict) -> None:

@@ -32,9 +32,9 @@ COLUMNS = {  # what each column means, and the page with its rows
 STYLE = (
     parts.STYLE
     + """
-table { border-collapse: collapse; width: 100%; font-size: .92rem } th, td { text-align: left; vertical-align: top; padding: .5rem .7rem; border-bottom: 1px solid var(--divider-color, #8884) }
+table { border-collapse: collapse; width: 100%; font-size: .92rem } th, td { text-align: left; vertical-align: top; padding: .5rem .5rem; border-bottom: 1px solid var(--divider-color, #8884) }
 th { font-weight: 600; border-bottom-width: 2px } th abbr { text-decoration: underline dotted; cursor: help } td.n, th.n { text-align: right } td a { text-decoration: none } td a:hover { text-decoration: underline }
-td small { display: block; opacity: .75; white-space: nowrap } .bar { display: block; height: 5px; min-width: 90px; border-radius: 3px; background: #8884; overflow: hidden; margin: 3px 0 } .bar i { display: block; height: 100%; background: #009E73 }
+td small { display: block; opacity: .8 } td:not(:first-child) > a { white-space: nowrap } .bar { display: block; height: 5px; min-width: 80px; border-radius: 3px; background: #8884; overflow: hidden; margin: 3px 0 } .bar i { display: block; height: 100%; background: #009E73 }
 """
 )
 
@@ -69,7 +69,7 @@ def _row(view: View, study: str) -> str:
     except CdmError as error:
         return f'<tr><td><b>{parts.text(study)}</b></td><td colspan="{len(COLUMNS) - 1}">{parts.text(error)}</td></tr>'
     cells = {
-        "Study": f"<b>{parts.text(study)}</b><small title='{parts.text(reader.title)}'>{parts.text(reader.title[:44] + ('…' if len(reader.title) > 44 else ''))}</small>",
+        "Study": f"<b>{parts.text(study)}</b><small>{parts.text(reader.title)}</small>",
         "Stage": parts.text(reader.stands().said),
         "Results of": f"{parts.text(reader.as_of)}<small>run {parts.text(reader.run)}</small>",
         "Subjects": _count(now["subjects"]),
@@ -105,7 +105,7 @@ def facts(reader: Reader | None) -> dict:
         found |= {"lines": int(lines.status.isin(DONE).sum()), "of_lines": len(lines)}
     if row := _asked(reader, FORECAST):
         ends = [row["early"] or "no early date", row["late"] or "no late date"]
-        found["forecast"] = " to ".join(ends) if row["early"] else (row["says"] or "not forecast").split(". ")[0]
+        found["forecast"] = " to ".join(ends) if row["early"] else (row["says"] or "not forecast").split(":")[0].split(". ")[0]
     return found
 
 

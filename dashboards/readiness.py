@@ -14,6 +14,7 @@ from cdmlib.board import Reader, View, where
 from cdmlib.errors import CdmError
 
 from . import parts, portfolio
+from .later import later
 
 TITLE = "Lock readiness"
 SLUG = "readiness"
@@ -33,7 +34,7 @@ CRITERIA = f"""SELECT c.criterion, c.title, CASE WHEN c.clean THEN 'yes' ELSE ''
 CRITERIA = CRITERIA.replace("GROUP BY ALL", "GROUP BY c.criterion, c.title, c.clean, c.outcome, c.lines, c.definition, c.reason")
 OWNERS = f"SELECT owner, count(*) AS blockers FROM blockers WHERE {FILTERED} GROUP BY owner ORDER BY blockers DESC, owner"
 FORECAST = "SELECT early, likely, late, says FROM forecast WHERE part = 'checklist clear'"
-PARTS = "SELECT part, backlog, slowest, usual, quickest, early, likely, late, says FROM forecast ORDER BY rowid"
+PARTS = "SELECT part, backlog, slowest, usual, quickest, early, likely, late, says FROM forecast"
 MARKS = {"done": "✔ done", "attested": "✔ attested", "signed": "✔ signed", "waived": "◇ waived", "open": "✖ open", "not run": "? not run"}
 STYLE = (
     parts.STYLE
@@ -58,12 +59,12 @@ def _page(view: View) -> pn.viewable.Viewable:
     return pn.Column(
         parts.heading(TITLE, said, level=1),
         parts.cards(*_numbers(view, reader, lines, rows)),
-        parts.side_by_side(parts.guarded(lambda: _burn_down(view, reader)), parts.guarded(lambda: _owners(view, reader, rows))),
+        parts.side_by_side(later(lambda: _burn_down(view, reader)), later(lambda: _owners(view, reader, rows))),
         parts.tabs(
             ("Checklist", lambda: _checklist(view, lines, rows)),
             ("Sites and criteria", lambda: _grid(view, reader, rows)),
             ("Criteria", lambda: _criteria(view, reader, rows)),
-            ("Forecast", lambda: parts.Table(reader, PARTS, {}, name="forecast", key=["part"], widths={"says": 420})),
+            ("Forecast", lambda: parts.Table(reader, PARTS, {}, name="forecast", sort=[("part", False)], key=["part"], widths={"says": 420})),
         ),
         rows.place,
         sizing_mode="stretch_width",
@@ -206,7 +207,7 @@ def _line_tools(view: View, lines: pd.DataFrame, rows: _Rows) -> pn.viewable.Vie
     show.on_click(blocking)
     attest.on_click(entered)
     shown()
-    return pn.Column(pn.FlexBox(line, show, made, attest, sizing_mode="stretch_width"), said, sizing_mode="stretch_width")
+    return pn.Column(pn.FlexBox(line, show, made, attest, sizing_mode="stretch_width", margin=(8, 0, 0, 0)), said, sizing_mode="stretch_width")
 
 
 def _grid(view: View, reader: Reader, rows: _Rows) -> pn.viewable.Viewable:
@@ -222,7 +223,7 @@ def _grid(view: View, reader: Reader, rows: _Rows) -> pn.viewable.Viewable:
     button = pmui.Button(label="Show the rows", variant="outlined", size="small", margin=(14, 8))
     button.on_click(lambda _: rows.show(f"What blocks{f' at site {site.value}' if site.value else ''}{f': {named[criterion.value]}' if criterion.value else ''}", criterion.value, site.value))
     key = "; ".join(f"{c} {named[c].lower()}" for c in criteria)
-    return pn.Column(parts.plot(figures.heat_map(whole, "criterion", "site", "blockers", title="Blocking rows by site and criterion"), key), pn.FlexBox(site, criterion, button), sizing_mode="stretch_width")
+    return pn.Column(parts.plot(figures.heat_map(whole, "criterion", "site", "blockers", title="Blocking rows by site and criterion"), key), pn.FlexBox(site, criterion, button, margin=(8, 0, 0, 0)), sizing_mode="stretch_width")
 
 
 def _criteria(view: View, reader: Reader, rows: _Rows) -> pn.viewable.Viewable:

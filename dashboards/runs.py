@@ -56,7 +56,7 @@ def _checks(reader: Reader) -> pn.viewable.Viewable:
         reader, CHECKS, {"outcome": ""}, name="checks", sort=[("first", False)], key=["check_id"], hide=["first"], size=20, titles={"n_findings": "Findings", "reason": "Why"}, widths={"title": 260, "reason": 320, "outcome": 90},
     )  # fmt: skip
     outcome.param.watch(lambda event: table.select(CHECKS, {"outcome": event.new}), "value")
-    return pn.Column(outcome, table, sizing_mode="stretch_width")
+    return pn.Column(pn.Row(outcome, margin=(8, 0, 0, 0)), table, sizing_mode="stretch_width")
 
 
 def _runs(reader: Reader, runs: pd.DataFrame) -> pn.viewable.Viewable:
@@ -97,4 +97,4 @@ def frame_table(reader: Reader, rows: pd.DataFrame, titles: dict[str, str], name
     search.param.watch(found, "value")
     found()
     download = pmui.FileDownload(callback=export, filename=f"{reader.study_id}_{name}.csv", label="Export these rows", variant="outlined", size="small", margin=(10, 8))
-    return pn.Column(pn.FlexBox(search, told, *([download] if reader.may("export") else [])), grid, sizing_mode="stretch_width")
+    return pn.Column(pn.FlexBox(search, told, *([download] if reader.may("export") else []), margin=(8, 0, 0, 0)), grid, sizing_mode="stretch_width")
