@@ -49,7 +49,11 @@ def make(folder: str, rows: int, order: str) -> int:
     con = duckdb.connect(config={"threads": 2, "memory_limit": "1GB", "temp_directory": f"{folder}/spill"})
     con.execute("SET enable_progress_bar = false")
     subjects = max(1, rows // PER_SUBJECT)
-    place = f"i // {PER_SUBJECT} AS s, i % {PER_SUBJECT} AS j" if order == "subject" else f"i % {subjects} AS s, i // {subjects} AS j"
+    place = (
+        f"i // {PER_SUBJECT} AS s, i % {PER_SUBJECT} AS j"
+        if order == "subject"
+        else f"i % {subjects} AS s, i // {subjects} AS j"
+    )
     how = "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 51200)"
     first, second = (f"{folder}/{name}/lab.LB.parquet" for name in ("before", "after"))
     for name in ("before", "after"):
@@ -59,7 +63,9 @@ def make(folder: str, rows: int, order: str) -> int:
                   FROM (SELECT *, s * {PER_SUBJECT} + j AS id FROM (SELECT i, {place} FROM range({rows}) t(i)))) TO '{first}' {how}"""
     )
     changed = "hash(Subject, 7) % 20 = 0 AND hash(RecordId, 8) % 5 = 0"
-    con.execute(f"COPY (SELECT * REPLACE (if({changed}, LBORRES || '0', LBORRES) AS LBORRES) FROM '{first}') TO '{second}' {how}")
+    con.execute(
+        f"COPY (SELECT * REPLACE (if({changed}, LBORRES || '0', LBORRES) AS LBORRES) FROM '{first}') TO '{second}' {how}"
+    )
     return con.execute(f"SELECT count(*) FROM '{first}' WHERE {changed}").fetchone()[0]
 
 
@@ -114,7 +120,9 @@ def main(rows: str = "10000000", rows_for_pandas: str = "1000000", order: str = 
         for size in sorted({int(rows), int(rows_for_pandas)}, reverse=True):
             with tempfile.TemporaryDirectory() as folder:
                 different = pool.submit(make, folder, size, order).result()
-                print(f"{size:,} rows x {len(COLUMNS)} columns in order of {order}, {different:,} differ, DuckDB limited to {MEMORY}")
+                print(
+                    f"{size:,} rows x {len(COLUMNS)} columns in order of {order}, {different:,} differ, DuckDB limited to {MEMORY}"
+                )
                 for threads in (2, 1):
                     scans, betweens, cells, memory = pool.submit(ours, folder, size, threads).result()
                     assert cells == different, f"{cells} cells found, {different} changed"

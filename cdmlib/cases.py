@@ -14,6 +14,7 @@ from cdmlib.errors import CdmError, listed
 from cdmlib.sqlfile import SqlFile, parameter
 
 AS_OF = "2024-06-30"  # the cut-off date in every case table that does not set `$as_of = …`
+Columns = dict[str, tuple[standard.Column, ...]]
 OVERRIDE = re.compile(r"\$(\w+)\s*=\s*(.+)")
 
 
@@ -64,8 +65,11 @@ def path_of(check: SqlFile) -> Path:
     return check.path.with_suffix(".md")
 
 
-def read(check: SqlFile) -> list[CaseTable]:
-    """The case tables of a check. Raises CdmError when there are none or when they leave out what each must show."""
+def read(check: SqlFile, columns: Columns | None = None) -> list[CaseTable]:
+    """The case tables of a check. Raises CdmError when there are none or when they leave out what each must show.
+
+    columns: the tables and columns that a case may fill; the standard ones when not given.
+    """
     path = path_of(check)
     if not path.exists():
         raise CdmError(
@@ -73,7 +77,7 @@ def read(check: SqlFile) -> list[CaseTable]:
         )
     tables, number = [], 0
     for params, block in _blocks(path):
-        cases = _table(path, block, number)
+        cases = _table(path, block, number, columns or standard.tables())
         number += len(cases)
         tables.append(CaseTable(tuple(cases), params))
     cases = [case for table in tables for case in table.cases]
@@ -112,13 +116,13 @@ def _cells(path: Path, lines: list[str]) -> tuple[list[str], list[list[str]]]:
     return header, body
 
 
-def _table(path: Path, lines: list[str], offset: int) -> list[Case]:
+def _table(path: Path, lines: list[str], offset: int, columns: Columns) -> list[Case]:
     header, body = _cells(path, lines)
     if header[-2:] != ["finding", "because"]:
         raise CdmError(
             f"{path}: the last two columns of a case table must be finding and because; they are {header[-2:]}."
         )
-    places, cases = _places(path, header[:-2]), []
+    places, cases = _places(path, header[:-2], columns), []
     for index, cells in enumerate(body, start=1 + offset):
         if len(cells) != len(header):
             raise CdmError(f"{path}: case {index} has {len(cells)} cells; its header has {len(header)}.")
@@ -128,15 +132,15 @@ def _table(path: Path, lines: list[str], offset: int) -> list[Case]:
     return cases
 
 
-def _places(path: Path, header: list[str]) -> list[tuple[str, str]]:
+def _places(path: Path, header: list[str], columns: Columns) -> list[tuple[str, str]]:
     """The (table, column) that each column of a case table fills."""
     places, table = [], None
     for name in header:
         prefix, dot, column = name.rpartition(".")
         table = prefix if dot else table
-        if table not in standard.tables() or column not in {c.name for c in standard.tables()[table]}:
+        if table not in columns or column not in {c.name for c in columns[table]}:
             raise CdmError(
-                f"{path}: {name!r} is not a column of a standard table. Write table.column, such as ae.aeterm."
+                f"{path}: {name!r} is not a column of a standard table, nor one that the study adds. Write table.column, such as ae.aeterm."
             )
         places.append((table, column))
     return places
@@ -159,7 +163,7 @@ def read_measure(measure: SqlFile) -> list[MeasureCase]:
             raise CdmError(f"{path}: rows must end in `because`; what comes out must begin with `level` and end in `because`.")
         if uneven := [cells for cells in rows if len(cells) != len(names)] + [cells for cells in lines if len(cells) != len(header)]:
             raise CdmError(f"{path}: the line {' | '.join(uneven[0])} has not as many cells as its header.")
-        places = _places(path, names[:-1])
+        places = _places(path, names[:-1], standard.tables())
         loaded = tuple(_case(at, places, [*cells[:-1], "", cells[-1]]) for at, cells in enumerate(rows, 1))
         expected = tuple(dict(zip(header, cells, strict=True)) for cells in lines)
         found.append(MeasureCase(loaded, expected, params, number))
@@ -197,10 +201,13 @@ def load(con: duckdb.DuckDBPyConnection, cases: Iterable[Case]) -> None:
             con.execute(f"INSERT INTO {name} ({columns}) VALUES ({', '.join('?' * len(row))})", list(row.values()))
 
 
-def run(check: SqlFile, con: duckdb.DuckDBPyConnection) -> list[CaseResult]:
-    """Run the cases of a check in `con`, a database from `standard.empty_database`, which is left empty again."""
+def run(check: SqlFile, con: duckdb.DuckDBPyConnection, columns: Columns | None = None) -> list[CaseResult]:
+    """Run the cases of a check in `con`, a database from `standard.empty_database`, which is left empty again.
+
+    columns: the tables and columns of that database; the standard ones when not given.
+    """
     results = []
-    for table in read(check):
+    for table in read(check, columns):
         params = {"as_of": AS_OF} | check.params | table.params
         used = {name: value for name, value in params.items() if re.search(rf"\${name}\b", check.sql)}
         con.execute("BEGIN")

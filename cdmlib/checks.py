@@ -56,7 +56,7 @@ def run(work: Work, only: Sequence[str] = ()) -> pd.DataFrame:
     Returns one row per check: check_id, title, domain, severity, action, outcome, n_findings, reason.
     """
     checks = library(work.study)
-    _refuse_unknown(work.study, checks)
+    refuse_unknown(work.study, checks)
     if unknown := set(only) - {check.id for check in checks}:
         raise CdmError(
             f"There is no check {', '.join(sorted(unknown))}; ids run from {checks[0].id} to {checks[-1].id}."
@@ -201,8 +201,10 @@ def _shown(expression: str, sql_type: str) -> str:
     return expression if sql_type == "string" else f"CAST({expression} AS VARCHAR)"
 
 
-def _refuse_unknown(study: Study, checks: list[SqlFile]) -> None:
+def refuse_unknown(study: Study | None, checks: list[SqlFile]) -> None:
     """Parameters and switches of study.toml must name checks and parameters that exist."""
+    if not study:
+        return
     by_id = {check.id: check for check in checks}
     problems = [f"off.{id_}: there is no check {id_}" for id_ in study.off if id_ not in by_id]
     by_id |= {measure.id: measure for measure in sqlfile.read_folder(standard.SQL / "measures", "measure")}
@@ -222,10 +224,11 @@ def _refuse_unknown(study: Study, checks: list[SqlFile]) -> None:
 
 def run_cases(study: Study | None = None) -> list[tuple[SqlFile, list[cases.CaseResult], str]]:
     """Every check with the results of its cases, and why they could not be run (empty when they could)."""
-    con, results = standard.empty_database(), []
+    columns, results = tables.all_columns(study), []
+    con = standard.empty_database(columns)
     for check in library(study):
         try:
-            results.append((check, cases.run(check, con), ""))
+            results.append((check, cases.run(check, con, columns), ""))
         except (CdmError, duckdb.Error) as error:
             results.append((check, [], str(error)))
     return results

@@ -10,9 +10,10 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from cdmlib import changes, checks, queries, snapshot, sqlfile, standard, tables, workbook
+from cdmlib import changes, checks, coding, queries, reconcile, snapshot, sqlfile, standard, tables, workbook
 from cdmlib.mart import Work, note
 from cdmlib.sqlfile import SqlFile
+from cdmlib.study import Reconciliation
 
 KEYS = checks.KEYS
 SEVERITIES = sqlfile.VALUES["severity"]
@@ -31,7 +32,8 @@ _ORDER = "coalesce(list_position(['New', 'Reappeared', 'Changed', 'Review outdat
 
 
 def write(work: Work) -> Path:
-    """Write the run's cleaning workbook into the run's folder and return its path."""
+    """Write the run's cleaning workbook into the run's folder and return its path; beside it the coding workbook, where terms are coded."""
+    reconcile.settle(work)
     path = work.folder / f"cleaning_{work.study.id}_{work.as_of}.xlsx"
     by_id = {check.id: check for check in checks.library(work.study)}
     runs = work.con.execute("SELECT check_id, outcome, n_findings, reason FROM check_runs ORDER BY check_id").fetchall()
@@ -42,7 +44,7 @@ def write(work: Work) -> Path:
         *_changes_sheet(work),
         *(_listing_sheet(work, listing) for listing in sqlfile.read_folder(standard.SQL / "listings", "listing")),
     )
-    book = workbook.Workbook(
+    cleaning = workbook.Workbook(
         work.study.id,
         work.study.study.title,
         work.as_of,
@@ -51,11 +53,13 @@ def write(work: Work) -> Path:
         _facts(work),
         _since_sheet(work.con, work.as_of),
         sheets,
-        listings,
+        (*_reconciliations(work), *listings),
         _query_sheets(work),
     )
-    workbook.write(path, book)
+    workbook.write(path, cleaning)
     note(work.study, work.run, workbook=path.name)
+    if book := coding.write(work):
+        note(work.study, work.run, coding_workbook=book.name)
     return path
 
 
@@ -270,6 +274,67 @@ def _listing_sheet(work: Work, listing: SqlFile) -> workbook.ListingSheet:
         reason = checks.not_collected(work.con, listing, tables.collected(work.con), str(error)) or tables.reason(error)
         return workbook.ListingSheet(listing.id, listing.title, f"Not made: {reason}.", (), 0, ())
     return workbook.ListingSheet(listing.id, listing.title, listing.note, columns, n, _stream(work.con, sql, params))
+
+
+def _reconciliations(work: Work) -> Iterator[workbook.ListingSheet]:
+    """One sheet per reconciliation: both sources side by side, what disagrees first, each differing cell marked."""
+    collected = tables.collected(work.con)
+    for name, declared in reconcile.declared(work.study).items():
+        table = f"reconciliation_{name}"
+        done = "SELECT title, outcome, reason, agree FROM reconciliation_runs WHERE recon = ?"
+        row = work.con.execute(done, [name]).fetchone() if "reconciliation_runs" in collected else None
+        title, outcome, reason, agree = row or (declared.title or name, "not run", "it was not asked for", 0)
+        if table not in collected or outcome == "not run":
+            yield workbook.ListingSheet(f"Reconciliation {name}", title, f"Not made: {reason}.", (), 0, ())
+            continue
+        yield _side_by_side(work, name, declared, title, reason, agree, collected[table])
+
+
+def _side_by_side(
+    work: Work, name: str, declared: Reconciliation, title: str, reason: str, agree: int, there: tuple[str, ...]
+) -> workbook.ListingSheet:
+    names = [column.removesuffix("_left") for column in there if column.endswith("_left") and not column.endswith("_unit_left")]
+    labels = {"result": "Result", "differs": "Differs in", "status": "Status", "matched_on": "Paired by", "score": "Evidence (0 to 1)"}
+    labels |= {"left_key": f"{declared.left.label}: record", "right_key": f"{declared.right.label}: record"}
+    for field in names:
+        what = declared.fields[field].label or field
+        labels |= {f"{field}_left": f"{what}, {declared.left.label}", f"{field}_right": f"{what}, {declared.right.label}"}
+    pairs = tuple(f"{field}_{side}" for field in names for side in ("left", "right"))
+    columns = ("result", "differs", "status", "siteid", "subjid", "visit", *pairs, "score", "matched_on", "left_key", "right_key")
+    listed = "true" if declared.list_agreeing else "result <> 'matched'"
+    unit = "coalesce({0}_unit_differs, false)"
+    differs = [
+        " OR ".join([f"{field}_differs"] * (f"{field}_differs" in there) + [unit.format(field)] * (f"{field}_unit_differs" in there)) or "false"
+        for field in names
+    ]
+    states = f"""(SELECT left_key, right_key, string_agg(DISTINCT status, ', ' ORDER BY status) AS status FROM reconciliation
+                  WHERE recon = {standard.literal(name)} GROUP BY left_key, right_key)"""
+    order = "list_position(['mismatch', 'only left', 'only right', 'ambiguous', 'matched'], result)"
+    said = ", ".join(
+        f"CASE WHEN {different} THEN {standard.literal(declared.fields[field].label or field)} END" for field, different in zip(names, differs, strict=True)
+    )
+    sql = f"""SELECT result, nullif(concat_ws(', ', {said}), '') AS differs, s.status, siteid, subjid, visit, {", ".join(pairs)}, round(score, 2), matched_on, r.left_key, r.right_key, {", ".join(differs)}
+              FROM reconciliation_{name} AS r
+              LEFT JOIN {states} AS s ON s.left_key IS NOT DISTINCT FROM r.left_key AND s.right_key IS NOT DISTINCT FROM r.right_key
+              WHERE {listed} ORDER BY {order}, siteid, subjid, visit, r.left_key, r.right_key"""
+    n = work.con.execute(f"SELECT count(*) FROM reconciliation_{name} WHERE {listed}").fetchone()[0]
+    first = columns.index(pairs[0])
+
+    def rows() -> Iterator[tuple]:
+        for row in _stream(work.con, sql, {}):
+            cells = list(row[: len(columns)])
+            for place, different in enumerate(row[len(columns) :]):
+                at = first + 2 * place
+                if different:
+                    cells[at : at + 2] = [workbook.Marked(value or "(blank)", "differs") for value in cells[at : at + 2]]
+            cells[0] = workbook.Marked(cells[0], "clean" if cells[0] == "matched" else "not run" if cells[0] == "ambiguous" else "changed")
+            yield tuple(cells)
+
+    left, right = declared.left.label, declared.right.label
+    note = f"{left} and {right} side by side; cells that differ are marked. Only left: in {left} only; only right: in {right} only; ambiguous: a pair that is offered. The status is that of the findings (RC001 and following), where reviews are entered."
+    note += "" if declared.list_agreeing else f" {agree:,} pairs in which all agrees are not listed."
+    note += f" {reason}." if reason else ""
+    return workbook.ListingSheet(f"Reconciliation {name}", title, note, columns, n, rows(), labels)
 
 
 def _stream(con: duckdb.DuckDBPyConnection, sql: str, params: object) -> Iterator[tuple]:

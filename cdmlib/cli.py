@@ -35,6 +35,17 @@ class Cdm(click.Group):
             sys.exit(1)
 
 
+class OfStudy(click.Group):
+    """Commands of one study, named before them: `cdm coding STUDY`, `cdm coding STUDY import FILE`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        verb = next((at for at, arg in enumerate(args) if at and arg in self.commands), len(args))
+        own = args[:verb]
+        if own and not own[0].startswith("-"):  # options may follow the study, as everywhere else
+            own = [*own[1:], own[0]]
+        return super().parse_args(ctx, own + args[verb:])
+
+
 @click.group(cls=Cdm, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="cdmlib", prog_name="cdm")
 def main() -> None:
@@ -579,6 +590,131 @@ def dashboard(studies: tuple[str, ...], port: int, address: str, origins: tuple[
     app.serve(door, studies)
 
 
+@main.group(cls=OfStudy, invoke_without_command=True)
+@click.argument("study")
+@click.option("--cutoff", default="", help="Use the newest snapshot up to this date; the newest of all when not given.")
+@click.option(
+    "--out", "file", type=click.Path(dir_okay=False, path_type=Path), help="Also write a coding workbook to this file."
+)
+@click.pass_context
+def coding(context: click.Context, study: str, cutoff: str, file: Path | None) -> None:
+    """Code STUDY's reported terms with what has been decided so far and print how far it is, publishing nothing."""
+    from cdmlib import coding as codes
+    from cdmlib import tables
+
+    context.obj = study
+    if context.invoked_subcommand:
+        return
+    with _scratch(study, cutoff) as work:
+        tables.build(work)
+        for row in codes.code(work).itertuples():
+            if row.not_run:
+                out.print(f"{row.column}: not run, {row.not_run}", markup=False)
+                continue
+            how = ", ".join(
+                f"{getattr(row, name)} {name}"
+                for name in ("exact", "normalised", "synonym", "decision")
+                if getattr(row, name)
+            )
+            done = row.records - row.query - row.uncoded
+            out.print(
+                f"{row.column} with {row.dictionary} {row.version}: {done} of {row.records} reported terms coded ({how}); "
+                f"{row.query} with the site, {row.uncoded} wait for a coder, {row.flagged} of them flagged",
+                markup=False,
+            )
+        if file and (written := codes.write(work, file)):
+            out.print(f"{written}", markup=False)
+
+
+@coding.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.pass_obj
+def coding_import(study: str, file: Path) -> None:
+    """Take the choices and approvals in FILE, a coding workbook of STUDY, back into the journal."""
+    from cdmlib import coding as codes
+    from cdmlib import study as studies
+
+    done = codes.take_in(studies.load(study), file)
+    out.print(done.said, markup=False)
+    for conflict in done.conflicts:
+        out.print(f"  conflict: {conflict}", markup=False)
+    if done.choices or done.approved or done.rejected:
+        out.print(f"They count from the next run on: cdm weekly {study}", markup=False)
+    if done.conflicts:
+        sys.exit(1)
+
+
+@coding.command("approve")
+@click.option(
+    "--verbatim", multiple=True, help="Approve the decision on this reported term only; may be given more than once."
+)
+@click.option("--reject", is_flag=True, help="Reject instead; the coder decides again.")
+@click.option("--reason", default="", help="Why; a rejection needs it.")
+@click.pass_obj
+def coding_approve(study: str, verbatim: tuple[str, ...], reject: bool, reason: str) -> None:
+    """Approve the coding decisions of other people in STUDY; nobody approves their own."""
+    from cdmlib import coding as codes
+    from cdmlib import study as studies
+
+    opened = studies.load(study)
+    subjects = codes.subjects(opened, verbatim) if verbatim or reject else None
+    done, own = codes.approve(opened, subjects, not reject, reason)
+    for decision in done:
+        out.print(
+            f"  {decision.verbatim} → {decision.term} ({decision.code}), decided by {decision.coder}", markup=False
+        )
+    out.print(
+        f"{len(done)} decisions {'rejected' if reject else 'approved'}; {len(own)} of your own wait for another person.",
+        markup=False,
+    )
+
+
+@coding.command("upversion")
+@click.option(
+    "--to",
+    "folder",
+    required=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder with the new version of the dictionary.",
+)
+@click.option("--dictionary", "name", default="", help="Which dictionary; needed when the study declares several.")
+@click.option(
+    "--out",
+    "file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write every reported term with what becomes of it to this CSV file.",
+)
+@click.pass_obj
+def coding_upversion(study: str, folder: Path, name: str, file: Path | None) -> None:
+    """Say what a new version of a dictionary does to STUDY's published codes: what moves, what is no longer current, what stays."""
+    from cdmlib import coding as codes
+    from cdmlib import mart
+    from cdmlib import study as studies
+
+    opened = studies.load(study)
+    con = mart.open_published(opened)
+    frame = codes.compare(con, opened, codes.only(opened, name, folder), folder.resolve())
+    _print_frame(codes.summary(frame))
+    for row in frame[~frame.result.isin(("unchanged", "uncoded"))].itertuples():
+        now = f"; now {row.new_term} ({row.new_code})" if row.new_code not in ("", row.code) else ""
+        out.print(f"  {row.result}: {row.verbatim}, {row.records} records: {row.what}{now}", markup=False)
+    if file:
+        frame.to_csv(file, index=False, lineterminator="\n")
+        out.print(f"{len(frame)} reported terms written to {file}", markup=False)
+
+
+@coding.command("find")
+@click.argument("text")
+@click.option("--dictionary", "name", default="", help="Which dictionary; needed when the study declares several.")
+@click.pass_obj
+def coding_find(study: str, text: str, name: str) -> None:
+    """Look TEXT up in a dictionary of STUDY: terms that hold it or are like it."""
+    from cdmlib import coding as codes
+    from cdmlib import study as studies
+
+    _print_frame(codes.find(study, codes.only(studies.load(study), name), text))
+
+
 @main.group()
 def journal() -> None:
     """The append-only record of what people decided."""
@@ -623,11 +759,17 @@ def export(study: str, file: Path) -> None:
 @click.option("--cutoff", default="", help="Use the newest snapshot up to this date; the newest of all when not given.")
 @click.option("--only", multiple=True, metavar="ID", help="Run this check only; may be given more than once.")
 def check(study: str, cutoff: str, only: tuple[str, ...]) -> None:
-    """Run the checks on the newest snapshot and print how each ended, publishing nothing."""
-    from cdmlib import checks, tables
+    """Run the checks on STUDY's newest snapshot and print how each ended, publishing nothing.
+
+    To look checks up without running them, see `cdm checks`.
+    """
+    from cdmlib import checks, reconcile, tables
+    from cdmlib import coding as codes
 
     with _scratch(study, cutoff) as work:
         tables.build(work)
+        reconcile.build(work)
+        codes.code(work)
         ran = checks.run(work, only)
         table = _table("check", "outcome", "findings", "title", "reason")
         for row in ran.itertuples():
@@ -646,6 +788,69 @@ def check(study: str, cutoff: str, only: tuple[str, ...]) -> None:
                 out.print(f"  {site or '-'} {subject or '-'} {visit or '-'}: {message}", markup=False)
     if (ran.outcome == "error").any():
         raise CdmError("At least one check ended in an error.")
+
+
+@main.command("reconcile")
+@click.argument("study")
+@click.option("--cutoff", default="", help="Use the newest snapshot up to this date; the newest of all when not given.")
+@click.option("--only", multiple=True, metavar="NAME", help="This reconciliation only, with what it finds; may be given more than once.")
+def reconcile_(study: str, cutoff: str, only: tuple[str, ...]) -> None:
+    """Hold STUDY's sources against each other on the newest snapshot and print how each reconciliation ended, publishing nothing."""
+    from cdmlib import reconcile, tables
+
+    with _scratch(study, cutoff) as work:
+        there = reconcile.declared(work.study)
+        if unknown := [name for name in only if name not in there]:
+            raise CdmError(f"{study} declares no reconciliation {', '.join(unknown)}; there are {', '.join(there) or 'none'}.")
+        if not there:
+            raise CdmError(
+                f"{study} declares no reconciliation. Write [reconciliations.<name>] into study.toml; ready-made are {', '.join(reconcile.ready_made())}."
+            )
+        tables.build(work)
+        done = reconcile.build(work)
+        table = _table("reconciliation", "outcome", "left", "right", "agree", "differ", "only left", "only right", "ambiguous", "not known", "reason")
+        for row in done.itertuples():
+            if not only or row.recon in only:
+                table.add_row(row.recon, *map(str, row[3:]))
+        out.print(table)
+        if only:
+            found = reconcile.to_settle(work.con, rows=10_000)
+            for row in found[found.recon.isin(only)].itertuples():
+                values = f"{row.left_value or '-'} | {row.right_value or '-'}"
+                out.print(f"  {row.result:<15} {row.siteid or '-'} {row.subjid or '-'} {row.visit or '-'}: {', '.join(filter(None, (row.record, row.what))) or 'record'}: {values}", markup=False)
+@main.command("checks")
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.option("--domain", default="", help="Only checks about this standard table, such as ae.")
+@click.option("--severity", type=click.Choice(["critical", "major", "minor"]), help="Only this severity.")
+@click.option("--action", type=click.Choice(["query", "review", "internal"]), help="Only this action.")
+@click.option("--text", default="", help="Only checks with this text in id, title, message or note.")
+@click.option("--study", default="", help="Add this study's own checks, its parameters and what it switched off.")
+def look_up(ids: tuple[str, ...], domain: str, severity: str | None, action: str | None, text: str, study: str) -> None:
+    """Look checks up: list the library, or explain the checks ID with needs, cases and SQL. Nothing is run.
+
+    To run the checks of a study, see `cdm check`.
+    """
+    from cdmlib import catalogue
+    from cdmlib import study as studies
+
+    found = catalogue.entries(studies.load(study) if study else None, domain, severity or "", action or "", text, ids)
+    for entry in found if ids else ():
+        _explain(entry)
+    if ids:
+        return
+    columns = ("check", "title", "about", "severity", "action", "parameters", *(["switched off"] if study else []))
+    table = _table(*columns)
+    for entry in found:
+        header = entry.check.header
+        cells = (entry.check.title, entry.check.domain, header["severity"], header["action"], entry.params_said)
+        table.add_row(entry.check.id, *map(_plain, cells), *([_plain(entry.off)] if study else []))
+    out.print(table)
+    own = sum(entry.own for entry in found)
+    off = sum(bool(entry.off) for entry in found)
+    of_study = f", {own} of them of study {study}, {off} switched off" if study else ""
+    out.print(
+        f"{len(found)} checks{of_study}. `cdm checks ID` explains one; `cdm check STUDY` runs them.", markup=False
+    )
 
 
 @main.command()
@@ -721,6 +926,31 @@ def sql(study: str, query: str, as_csv: bool) -> None:
     out.print(f"{len(rows)} rows")
 
 
+def _explain(entry: object) -> None:
+    from cdmlib import catalogue
+
+    out.print(f"\n[bold]{entry.check.id}[/bold]" + (" (own check of the study)" if entry.own else ""))
+    for name, text in catalogue.explained(entry):
+        first, *more = text.splitlines()
+        out.print(f"  {name:<12} {first}", markup=False)
+        for line in more:
+            out.print(f"  {'':<12} {line}", markup=False)
+    for above, header, rows in catalogue.case_tables(entry.check):
+        out.print(f"\n  cases{' with ' + above if above else ''}", markup=False)
+        table = _table(*map(_plain, header))
+        for row in rows:
+            table.add_row(*map(_plain, row))
+        out.print(table)
+    out.print(entry.check.sql, markup=False)
+
+
+def _plain(text: str) -> str:
+    """Text for a cell, where a square bracket is a bracket and not style."""
+    from rich.markup import escape
+
+    return escape(text)
+
+
 def _weekly(study: str, cutoff: str, confirm: str) -> None:
     from cdmlib import mart, notebooks, snapshot
     from cdmlib import study as studies
@@ -756,7 +986,8 @@ def _score() -> None:
     opened = studies.load("demo")
     con = mart.open_published(opened)
     as_of = con.execute("SELECT as_of FROM runs").fetchone()[0]
-    found = con.execute("SELECT check_id, record_key FROM findings WHERE gone_on IS NULL").fetchall()
+    ours = f"gone_on IS NULL AND domain NOT IN {demonstration.THIRD_PARTY}"
+    found = con.execute(f"SELECT check_id, record_key FROM findings WHERE {ours}").fetchall()
     score = demonstration.score(found, demonstration.read_answer_key(opened.folder), as_of)
     table = _table("kind of planted error", "check", "planted", "found", "recall")
     for row in score.kinds:
@@ -769,6 +1000,19 @@ def _score() -> None:
         )
     out.print(table)
     out.print(score.said, markup=False)
+    between = demonstration.reconciled(con, opened.folder, as_of)
+    table = _table("planted disagreement", "check", "planted", "found", "recall")
+    for row in between.kinds:
+        table.add_row(row.kind, row.check_id, str(row.planted), str(row.found), f"{row.recall:.2f}")
+    out.print(table)
+    out.print(between.said, markup=False)
+    coded = con.execute(
+        "SELECT DISTINCT dictionary, verbatim, code FROM coding WHERE method IS DISTINCT FROM 'decision'"
+    ).fetchall()
+    offers = con.execute("SELECT dictionary, verbatim, number, code FROM coding_suggestions").fetchall()
+    out.print(
+        demonstration.score_coding(coded, offers, demonstration.read_coding_key(opened.folder)).said, markup=False
+    )
 
 
 def _scratch(study: str, cutoff: str):
@@ -820,6 +1064,14 @@ def _table(*columns: str) -> Table:
             "planted",
             "found",
             "recall",
+            "left",
+            "right",
+            "agree",
+            "differ",
+            "only left",
+            "only right",
+            "ambiguous",
+            "not known",
         )
         table.add_column(
             column,
@@ -828,6 +1080,13 @@ def _table(*columns: str) -> Table:
             no_wrap=column in ("check", "dataset", "outcome"),
         )
     return table
+
+
+def _print_frame(frame: object) -> None:
+    table = _table(*(name.replace("_", " ") for name in frame.columns))
+    for row in frame.itertuples(index=False):
+        table.add_row(*("" if value is None or value != value else str(value) for value in row))
+    out.print(table)
 
 
 def _outcome(outcome: str) -> str:

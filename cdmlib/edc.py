@@ -86,7 +86,7 @@ def _fill_records(con: duckdb.DuckDBPyConnection) -> None:
 def _fill_fields(work: Work) -> None:
     for check in checks.library(work.study):
         fields = (
-            [(None, None)] if check.domain == "items" else fields_of(check, work.study)
+            [(None, None)] if check.domain in ("items", "coding") else fields_of(check, work.study)
         )  # there each finding has its own
         for place, (table, column) in enumerate(fields):
             work.con.execute("INSERT INTO query_fields VALUES (?, ?, ?, ?)", [check.id, place, table, column])

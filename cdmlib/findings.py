@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import duckdb
 import pandas as pd
 
 from cdmlib import journal, mart, snapshot, standard, tables
@@ -63,28 +64,39 @@ def _carry_forward(work: Work) -> None:
     alive = " UNION ALL ".join(
         f"SELECT record_key FROM {name}"
         for name in tables.collected(con)
-        if name in standard.domains() + standard.DERIVED
+        if name in standard.mapped() + standard.DERIVED
     )
     kept = [row[0] for row in con.execute("DESCRIBE findings").fetchall()]
     there = {row[0] for row in con.execute("DESCRIBE week_before.findings").fetchall()}
     gone = f"b.status IN {GONE}"
     changed = {
-        "status": f"CASE WHEN {gone} OR r.outcome IS NULL OR r.outcome IN ('not run', 'error') THEN b.status WHEN a.record_key IS NULL THEN 'deleted' ELSE 'resolved' END",
+        "status": f"CASE WHEN {gone} OR r.outcome IS NULL OR r.outcome IN ('not run', 'error') THEN b.status WHEN a.record_key IS NULL AND b.domain <> 'recon' THEN 'deleted' ELSE 'resolved' END",
         "gone_on": f"CASE WHEN {gone} OR r.outcome IS NULL OR r.outcome IN ('not run', 'error') THEN b.gone_on ELSE $as_of END",
         "because": f"""CASE WHEN {gone} THEN b.because WHEN r.outcome IS NULL THEN 'not checked: the check is no longer in the library'
                             WHEN r.outcome IN ('not run', 'error') THEN 'not checked: ' || r.outcome || ', ' || r.reason
-                            WHEN a.record_key IS NULL THEN 'the record left the extract' ELSE 'the check no longer finds it' END""",
+                            WHEN a.record_key IS NULL AND b.domain <> 'recon' THEN 'the record left the extract' ELSE 'the check no longer finds it' END""",
         "evidence_before": "NULL",
     }
     values = ", ".join(changed.get(name, f"b.{quote(name)}" if name in there else "NULL") for name in kept)
     con.execute(
         f"""INSERT INTO findings SELECT {values} FROM week_before.findings b
-            LEFT JOIN check_runs r ON r.check_id = b.check_id
+            LEFT JOIN ({_outcomes(con)}) r ON r.check_id = b.check_id AND coalesce(r.recon, split_part(b.record_key, '|', 1)) = split_part(b.record_key, '|', 1)
             LEFT JOIN (SELECT DISTINCT record_key FROM ({alive})) a ON a.record_key = b.record_key
             WHERE NOT EXISTS (FROM findings f WHERE f.finding_id = b.finding_id) ORDER BY b.check_id, b.finding_id""",
         {"as_of": work.as_of},
     )
     con.execute(f"UPDATE findings SET status = 'open' WHERE because LIKE 'not checked%' AND status NOT IN {GONE}")
+
+
+def _outcomes(con: duckdb.DuckDBPyConnection) -> str:
+    """How each check ended, as SQL; one of the reconciliations ended for each of them as that did."""
+    if "reconciliation_runs" not in tables.collected(con):
+        return "SELECT check_id, outcome, reason, CAST(NULL AS VARCHAR) AS recon FROM check_runs"
+    return """SELECT check_id, outcome, reason, CAST(NULL AS VARCHAR) AS recon FROM check_runs WHERE domain <> 'recon' OR check_id = 'RC007'
+              UNION ALL SELECT c.check_id, CASE WHEN coalesce(r.outcome, 'not run') = 'not run' THEN 'not run' ELSE c.outcome END,
+                     coalesce(r.reason, 'the reconciliation is no longer declared'), n.recon
+              FROM check_runs AS c, (SELECT DISTINCT split_part(record_key, '|', 1) AS recon FROM week_before.findings WHERE domain = 'recon' AND check_id <> 'RC007') AS n
+              LEFT JOIN reconciliation_runs AS r ON r.recon = n.recon WHERE c.domain = 'recon' AND c.check_id <> 'RC007'"""
 
 
 def _say_why_gone(work: Work) -> None:

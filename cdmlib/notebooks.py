@@ -17,8 +17,9 @@ from cdmlib import study as studies
 from cdmlib.errors import CdmError
 
 PACKAGE = Path(__file__).parent
-WEEKLY = ("10_ingest", "20_cleaning", "50_metrics", "60_lock_readiness")
+WEEKLY = ("10_ingest", "20_cleaning", "30_reconciliation", "40_coding", "50_metrics", "60_lock_readiness")
 SHOWING = WEEKLY[2:]  # these read published results and change nothing
+DECLARED = {"30_reconciliation": "reconciliations", "40_coding": "dictionaries"}  # shown when the study declares any
 
 
 @dataclass(frozen=True)
@@ -95,9 +96,16 @@ def weekly(study_id: str, cutoff: str = "", confirm: str = "", step: Callable[[s
     except BaseException as error:
         mart.finish(study, run, "failed", error=str(error))
         raise
-    step("showing the measures and the lock readiness")  # of results that are published already: what goes wrong here takes nothing back
-    shown = [execute(name, out / f"{name}.ipynb", study=study_id, cutoff=cutoff, run=run) for name in SHOWING]
-    return Week(run, study.folder / "marts" / f"{run}.duckdb", next(out.glob("*.xlsx")), (first, second, *shown))
+    shown = [name for name in SHOWING if name not in DECLARED or getattr(study, DECLARED[name])]
+    step("showing the results: " + ", ".join(shown))  # they are published by now: a failure here takes nothing back
+    made = [first, second]
+    for name in shown:
+        try:
+            made.append(execute(name, out / f"{name}.ipynb", study=study_id, run=run))
+        except CdmError as error:
+            mart.note(study, run, not_shown=f"{name}: {error}")
+            raise CdmError(f"The results of run {run} are published, but notebook {name} failed: {error}") from None
+    return Week(run, study.folder / "marts" / f"{run}.duckdb", next(out.glob("cleaning_*.xlsx")), tuple(made))
 
 
 def code_cells(path: Path) -> list[str]:

@@ -35,6 +35,8 @@ TITLES = {
     "ex": "Study treatment", "vs": "Vital signs", "lb": "Laboratory results", "eg": "Electrocardiogram", "qs": "Questionnaires",
     "sv": "Visits", "ie": "Eligibility", "pr": "Procedures", "dv": "Protocol deviations", "edc_queries": "EDC queries",
     "edc_pages": "EDC pages", "edc_visits": "EDC visits", "edc_issues": "EDC issues",
+    "pc": "Drug concentration samples", "safety": "Safety database", "lbx": "Central laboratory", "samples": "Samples received",
+    "irt": "Randomisation system", "epro": "Questionnaires on a device", "device": "Worn device",
 }  # fmt: skip
 WIDE = re.compile(r"([A-Z0-9]+)_([A-Z]{2})ORRES")  # a column group per test: DIABP_VSORRES, DIABP_VSORRESU, …
 VITAL_SIGNS = {
@@ -361,6 +363,8 @@ def _domain(dataset: Stored, columns: set[str], path: Path) -> str:
             return values[0][0].lower()
     if any(part in standard.domains() for part in re.split(r"[^a-z0-9]+", dataset.name.lower())):
         return _domain_by_name(dataset.name)
+    if other := _third_party(dataset, columns):
+        return other
     fits = {
         domain: sum(bool(_names(c) & columns) for c in standard.tables()[domain] if c.role != "key")
         for domain in standard.domains()
@@ -370,6 +374,19 @@ def _domain(dataset: Stored, columns: set[str], path: Path) -> str:
     best = max(fits, key=lambda domain: fits[domain])
     needed = [c for c in standard.tables()[best] if c.role == "required" and c.type != "date"]
     return best if fits[best] >= 3 and all(_names(c) & columns for c in needed) else ""
+
+
+def _third_party(dataset: Stored, columns: set[str]) -> str:
+    """The table of others' data that a dataset is for: it has all that must be there, and more of it than of any other."""
+    fits = {}
+    for table in standard.THIRD_PARTY:
+        own = [c for c in standard.tables()[table] if c.role != "key"]
+        twins = {c.name: _names(c) for c in own}
+        needed = [_names(c) | twins.get(c.source, set()) for c in own if c.role == "required"]
+        if all(names & columns for names in needed):
+            named = table in re.split(r"[^a-z0-9]+", dataset.name.lower())
+            fits[table] = (named, sum(bool(_names(c) & columns) for c in own))
+    return max(fits, key=lambda table: fits[table]) if fits else ""
 
 
 def _names(column: Column) -> set[str]:
@@ -432,7 +449,7 @@ def _match(domain: str, match: Match, subject: str) -> Match:
         if source := match.column(*names):
             match.take(name, source)
     match.take(
-        "subjid", match.column(subject, *(_column(domain, "subjid").synonyms if domain in standard.OPERATIONAL else ()))
+        "subjid", match.column(subject, *(("SUBJID", *_column(domain, "subjid").synonyms) if domain in standard.OPERATIONAL else ()))
     )
     if kind := _profile(match.dataset)[1]:
         match.expressions["kind"] = literal(kind)
@@ -447,7 +464,7 @@ def _match(domain: str, match: Match, subject: str) -> Match:
         ):
             continue
         if not column.source:
-            _match_own(match, column)
+            _match_own(match, column, domain)
     for column in columns:
         if column.source and not wide:
             _match_derived(match, column)
@@ -456,15 +473,16 @@ def _match(domain: str, match: Match, subject: str) -> Match:
     return match
 
 
-def _match_own(match: Match, column: Column) -> None:
+def _match_own(match: Match, column: Column, domain: str) -> None:
     """A column that is collected as such: verbatim, or with its coding read by the macro of its code list."""
-    if (listing := _listing(match.dataset)) and column in standard.tables()[listing]:
-        # several columns for one thing (a date for each way of closing): the first filled
+    if (
+        domain in standard.OPERATIONAL
+    ):  # several columns for one thing (a date for each way of closing): the first filled
         if found := _all(match, column):
             match.used.update(found)
             both = f"coalesce({', '.join(map(quote_plain, found))})" if len(found) > 1 else quote_plain(found[0])
-            made = f"num({both})" if column.type == "number" else f"yes_no({both})" if column.codelist == "NY" else both
-            match.take(column.name, found[0], made)
+            reading = {"number": "num"}.get(column.type) or {"NY": "yes_no", "SEX": "sex_code"}.get(column.codelist)
+            match.take(column.name, found[0], f"{reading}({both})" if reading else both)
         return
     twin = next((c for c in standard.tables()[_table_of(column)] if c.source == column.name), None)
     names = [column.name.upper(), *column.synonyms, *((twin.name.upper(), *twin.synonyms) if twin else ())]
@@ -586,7 +604,7 @@ def _key(domain: str, match: Match, wide: bool) -> tuple[str, str]:
     """The expression for record_key, and what to say of it: the source's own record id, else the fewest columns that tell rows apart."""
     if domain == "edc_queries":
         return _query_key(match)
-    if domain in standard.OPERATIONAL:
+    if domain in standard.LISTINGS:
         place = (match.expressions[name] for name in ("subjid", "visit", "form", "formrow", "kind", "what") if name in match.expressions)
         parts = ", ".join(f"coalesce({part}, '')" for part in place)
         return f"concat_ws('|', {literal(match.dataset.name.upper())}, {parts})", "the place in the EDC; a second row of one place gets a number"
@@ -617,6 +635,10 @@ def _key(domain: str, match: Match, wide: bool) -> tuple[str, str]:
         "dstxt",
     )
     candidates = [match.sources[name] for stem in stems for name in (stem, f"{domain}{stem}") if name in match.sources]
+    if domain in standard.OPERATIONAL:
+        parts = [c.name for c in standard.tables()[domain] if c.role == "required" or c.name in ("case_version", "event_number", "timepoint")]
+        parts += [c.source for c in standard.tables()[domain] if c.role == "required" and c.source]
+        candidates = [match.sources[name] for name in (*parts, "visit") if name in match.sources]
     ends = (f"{domain}TPTNUM".upper(), f"{domain}LLT".upper(), *((f"_{domain}POS".upper(),) if wide else ()))
     candidates += [
         column for column in match.dataset.columns if column not in candidates and column.upper().endswith(ends)

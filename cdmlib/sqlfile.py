@@ -22,6 +22,7 @@ KEYS = {  # kind: (keys that must be there, keys that may be there)
     "table": (("title",), ("from", "optional")),
     "measure": (("title",), ("params", "optional")),
     "criterion": (("title", "owner", "lines"), ("clean", "params", "optional")),
+    "suggestions": (("title",), ("params",)),
 }
 
 

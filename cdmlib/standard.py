@@ -15,12 +15,17 @@ SQL = Path(__file__).parent / "sql"
 SQL_TYPES = {"text": "VARCHAR", "date": "VARCHAR", "number": "DOUBLE", "integer": "BIGINT"}
 ROLES = ("key", "required", "expected", "optional")
 DERIVED = ("subjects", "visits", "queries", "pages", "visit_status")  # made from the other tables by the library's own table files
-OPERATIONAL = ("edc_queries", "edc_pages", "edc_visits", "edc_issues")  # about the data, not of them: mapped like a domain, with nothing clinical in them
+THIRD_PARTY = ("safety", "lbx", "samples", "irt", "epro", "device")  # what others say of the same subjects, to be reconciled with the EDC
+LISTINGS = ("edc_queries", "edc_pages", "edc_visits", "edc_issues")  # what the EDC says about the data
+OPERATIONAL = (*LISTINGS, *THIRD_PARTY)  # mapped like a domain, but subjects, visits and items are not made from them
+LATER = ("coding",)  # made from the tables by a module of its own, before the checks run
 SUPPORT = (
     "items",
     "fields",
     "visit_plan",
-)  # one row per collected value, per column of the study's tables, per planned visit
+    "reconciliation",
+    "reconciliation_runs",
+)  # one row per collected value, per column of the study's tables, per planned visit, per result of a reconciliation, per reconciliation
 REFERENCE = tuple(path.stem for path in sorted((SQL / "reference").glob("*.csv")))  # units and limits that checks read
 
 
@@ -74,7 +79,7 @@ def tables() -> dict[str, tuple[Column, ...]]:
     """Every standard table with its columns, the common ones first; a table may describe a common one in its own way."""
     common = read_columns(SQL / "standard" / "common.csv")
     own = {path.stem: read_columns(path) for path in sorted((SQL / "standard").glob("*.csv")) if path.stem != "common"}
-    alone = ("fields", "visit_plan", *REFERENCE)
+    alone = ("fields", "visit_plan", "reconciliation", "reconciliation_runs", *REFERENCE)
     return {name: columns if name in alone else _with_common(common, columns) for name, columns in own.items()}
 
 
@@ -87,7 +92,7 @@ def _with_common(common: tuple[Column, ...], own: tuple[Column, ...]) -> tuple[C
 @cache
 def domains() -> tuple[str, ...]:
     """The clinical tables, in alphabetical order: what subjects, visits and items are made from."""
-    return tuple(name for name in tables() if name not in DERIVED + OPERATIONAL + SUPPORT + REFERENCE)
+    return tuple(name for name in tables() if name not in DERIVED + OPERATIONAL + LATER + SUPPORT + REFERENCE)
 
 
 @cache
@@ -145,12 +150,12 @@ def macros_only() -> duckdb.DuckDBPyConnection:
     return con
 
 
-def empty_database() -> duckdb.DuckDBPyConnection:
-    """An in-memory database with the macros, the reference tables, and every standard table, empty and with all its columns."""
+def empty_database(of: dict[str, tuple[Column, ...]] | None = None) -> duckdb.DuckDBPyConnection:
+    """An in-memory database with the macros, the reference tables, and every standard table, or those given, empty and whole."""
     con = duckdb.connect(config={"threads": 1})
     load_macros(con)
     load_reference(con)
-    for name, columns in tables().items():
+    for name, columns in (of or tables()).items():
         if name not in REFERENCE:
             con.execute(f"CREATE TABLE {name} ({', '.join(f'{quote(c.name)} {c.sql_type}' for c in columns)})")
     return con

@@ -101,6 +101,18 @@ class FieldRule(Section):
     decimals: int | None = Field(None, ge=0, description="most decimal places")
 
 
+class DictionarySource(Section):
+    folder: str = Field(description="folder with the dictionary's files as delivered, from the study folder or absolute")
+    layout: Literal["meddra", "whodrug-b3", "whodrug-c3"] = Field(
+        description="how the dictionary is laid out: meddra, whodrug-b3 or whodrug-c3"
+    )
+    version: str = Field("", description="version of the dictionary; must be the one its files say, where they say one")
+    encoding: str = Field("utf-8", description="character encoding of the dictionary's files")
+    synonyms: list[str] = Field(
+        [], description="lists of synonyms (CSV with the columns verbatim and code), from the study folder or absolute"
+    )
+
+
 class Person(Section):
     id: PersonId = Field(description="user name, as the person signs in")
     name: str = Field(description="name in full")
@@ -124,6 +136,62 @@ class Readiness(Section):
     )
 
 
+class Side(Section):
+    """One of the two sources of a reconciliation; every text but label is SQL over the columns of its table."""
+
+    table: str = Field("", description="a standard table, a dataset as source.DATASET, or a SELECT in reconciliations/")
+    label: str = Field("", description="what readers call the source, such as EDC")
+    key: str = Field("", description="what identifies a record; record_key when not given")
+    subject: str = Field("", description="who the record is of; subjid when not given")
+    visit: str = Field("", description="the visit of the record; visit when there is such a column")
+    where: str = Field("", description="which records take part; all when not given")
+    expected: str = Field("", description="which records must have a partner; all when not given")
+    versions_of: str = Field("", description="what has versions, such as the case number: only its latest version counts")
+    newest_by: list[str] = Field([], description="what tells the latest version, the weightiest first")
+
+
+class SubjectIds(Section):
+    drop: str = Field("", description="pattern that is taken out of subject numbers on both sides, such as a study prefix")
+    ignore: list[Literal["case", "zeros", "separators"]] = Field([], description="what does not count in a subject number")
+
+
+class Compared(Section):
+    """One thing that both sources say; left and right are SQL over the columns of the two tables."""
+
+    label: str = Field("", description="what readers call it")
+    left: str = Field("", description="where the left source has it")
+    right: str = Field("", description="where the right source has it")
+    kind: Literal["text", "code", "date", "time", "number"] = Field("text", description="how values are compared")
+    pair: Literal["key", "evidence", "no"] = Field("no", description="key: partners have it in common; evidence: it counts")
+    must: Literal["identical", "consistent", "nothing"] = Field("nothing", description="what is asked of partners")
+    weight: float = Field(1, gt=0, description="how much it counts as evidence")
+    tolerance: float = Field(0, ge=0, description="difference that is none: days, minutes, or units of the left value")
+    percent: float = Field(0, ge=0, description="difference that is none, in percent of the left value")
+    similarity: float = Field(1, gt=0, le=1, description="texts at least as similar count as the same")
+    ignore: list[Literal["case", "spacing", "punctuation"]] = Field(["case", "spacing"], description="what does not count in a text")
+    map: dict[str, str] = Field({}, description="what a value of the right source is called in the left one")
+    one_blank: Literal["differs", "agrees"] = Field("differs", description="whether a value on one side only is a difference")
+    per_subject: bool = Field(False, description="told once for a subject, not for each pair, such as the sex")
+    left_unit: str = Field("", description="unit of the left value")
+    right_unit: str = Field("", description="unit of the right value")
+    per: str = Field("", description="what a conversion depends on, on the left, such as the test code")
+    conversions: list[list[str | int | float]] = Field([], description="[test, from unit, to unit, factor]; an empty test means any")
+
+
+class Reconciliation(Section):
+    use: str = Field("", description="a ready-made reconciliation that this one starts from")
+    title: str = Field("", description="what is made to agree")
+    left: Side = Field(Side(), description="the source on the left, the EDC")
+    right: Side = Field(Side(), description="the source on the right")
+    subjects: SubjectIds = Field(SubjectIds(), description="how two spellings of a subject number meet")
+    fields: dict[Name, Compared] = Field({}, description="what is held against each other, one table a field")
+    pair_at: float = Field(0.75, ge=0, le=1, description="least evidence for which two records are paired")
+    offer_at: float = Field(0.5, ge=0, le=1, description="least evidence for which a pair is offered to a person")
+    margin: float = Field(0.1, gt=0, le=1, description="how much better than any other a pair must be")
+    params: dict[str, int | float | str] = Field({}, description="parameters of the SELECTs of this reconciliation")
+    list_agreeing: bool = Field(True, description="whether the workbook also lists what agrees")
+
+
 def _once_each(people: list[Person]) -> list[Person]:
     if twice := sorted({p.id for p in people if sum(p.id == other.id for other in people) > 1}):
         raise ValueError(f"{', '.join(twice)} must be listed only once")
@@ -144,6 +212,13 @@ class Content(Section):
     fields: dict[str, dict[str, FieldRule]] = Field({}, description="field specification, by table and column")
     readiness: Readiness = Field(Readiness(), description="when a subject is clean and the study ready for the lock")
     access: Access = Field(Access(), description="who may see what in the dashboard")
+    reconciliations: dict[Name, Reconciliation] = Field({}, description="sources that must agree, one table each")
+    dictionaries: dict[Name, DictionarySource] = Field(
+        {}, description="medical dictionaries that terms are coded with, one table a dictionary"
+    )
+    coding: dict[Name, dict[Name, str]] = Field(
+        {}, description='columns that are coded and the dictionary of each; "" for a column that is not'
+    )
     people: Annotated[list[Person], AfterValidator(_once_each)] = Field(
         [], description="who decides, one table a person"
     )
@@ -209,7 +284,8 @@ def _mistake(text: str, item: dict) -> str:
     """One mistake of study.toml in words: line, key, what is wrong, what the line means."""
     loc = [part for part in item["loc"] if not str(part).startswith(("function-", "constrained-", "list[")) and part != "str"]
     key = ".".join(str(part + 1) if isinstance(part, int) else str(part) for part in loc)
-    place = f"line {line}: " if (line := _line(text, loc)) else ""
+    line = next(filter(None, (_line(text, loc[: len(loc) - up]) for up in range(min(2, len(loc))))), 0)
+    place = f"line {line}: " if line else ""
     section, meaning = _meaning(loc)
     if item["type"] == "extra_forbidden":
         known = [name for name in (section.model_fields if section else {}) if name != "folder"]
@@ -235,15 +311,26 @@ def _meaning(loc: list) -> tuple[type[Section] | None, str]:
         "readiness": Readiness,
         "access": Access,
         "people": Person,
+        "reconciliations": Reconciliation,
+        "dictionaries": DictionarySource,
     }
+    inside = {"left": Side, "right": Side, "subjects": SubjectIds, "fields": Compared}  # of a reconciliation, from its name on
     for depth, part in enumerate(loc):
         if depth == 0:
             info = Content.model_fields.get(str(part))
             meaning = info.description if info else ""
             section = models.get(str(part)) if len(loc) > 1 else Content
+        elif section is Reconciliation and depth == 2 and part in inside and len(loc) > 3:
+            section = inside[part]
         elif section and str(part) in section.model_fields:
             meaning = section.model_fields[str(part)].description or meaning
     return section, meaning
+
+
+def line_of(study: Study, *loc: str) -> str:
+    """Where a key stands in the study's study.toml: `line 12: `, or nothing when it is not there."""
+    line = _line((study.folder / "study.toml").read_text(encoding="utf-8"), list(loc))
+    return f"line {line}: " if line else ""
 
 
 def _line(text: str, loc: list) -> int:

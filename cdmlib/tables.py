@@ -222,6 +222,11 @@ def columns_in(study: Study, name: str) -> tuple[Column, ...]:
     return standard.tables()[name] + (standard.read_columns(own) if own.exists() else ())
 
 
+def all_columns(study: Study | None) -> dict[str, tuple[Column, ...]]:
+    """Every standard table with its columns and, of a study, those it adds."""
+    return {name: columns_in(study, name) for name in standard.tables()} if study else standard.tables()
+
+
 def _check_columns(path: Path, name: str, columns: tuple[Column, ...], given: list[str]) -> None:
     known = {c.name for c in columns}
     problems = [

@@ -12,7 +12,7 @@ import tempfile
 import textwrap
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from itertools import chain, count, islice, zip_longest
@@ -34,7 +34,7 @@ HEAD, SAMPLE = 3, 200  # rows above the data; rows of data that decide the colum
 CONTENTS, LONG_TEXT = "Contents", "Long text"
 KEYS = ("siteid", "subjid", "visit", "form", "formrow")
 REVIEW = {"review_status": 18, "review_comment": 42, "owner": 14, "review_expires": 13}  # the columns a reviewer fills in, and their widths
-STATUSES = ("Open", "Query raised", "Confirmed correct", "Not an issue", "Resolved", "Waived")
+STATUSES = ("Open", "Query raised", "Confirmed correct", "Accepted discrepancy", "Not an issue", "Resolved", "Waived")
 ACTIONS = {"query": "Query to site", "review": "Review", "internal": "Internal"}
 SEVERITIES = ("critical", "major", "minor")
 OUTCOMES = {"findings": "Findings", "error": "ERROR", "not run": "NOT RUN", "clean": "Clean"}
@@ -50,13 +50,16 @@ STYLES = {
     "count": {**CELL, "num_format": "#,##0"},
     "asked": {**CELL, "bg_color": "#FFF4D6"},
     "review": {**CELL, "bg_color": "#EDF6EE", "locked": False},
+    "answer": {**CELL, "bg_color": "#EDF6EE", "locked": False, "num_format": "@"},  # as text: a code keeps its leading zeros
     "new": {**CELL, "bold": True, "font_color": "#1E6B32", "bg_color": "#CFEBD4"},
     "changed": {**CELL, "bg_color": "#FFE98A"},
+    "differs": {**CELL, "bold": True, "font_color": "#9A3412", "bg_color": "#FFD9B8"},
     "gone": {**CELL, "font_color": "#8A94A3", "bg_color": "#EEF0F3"},
     "id": {**CELL, "text_wrap": False, "font_size": 7, "font_color": "#8A94A3"},
     "header cell": {**CELL, "bold": True, "bg_color": "#DDE6F0"},
     "header asked": {**CELL, "bold": True, "bg_color": "#FFE2A0"},
     "header review": {**CELL, "bold": True, "bg_color": "#C9E4CB"},
+    "header answer": {**CELL, "bold": True, "bg_color": "#C9E4CB"},
     "header id": {**CELL, "bold": True, "bg_color": "#EEF0F3", "font_color": "#6B7686"},
     "critical": {**CELL, "bold": True, "font_color": "#B42318"},
     "major": {**CELL, "bold": True, "font_color": "#B54708"},
@@ -117,6 +120,17 @@ class ListingSheet:
     columns: tuple[str, ...]
     n: int
     rows: Iterable[tuple]
+    labels: dict[str, str] = field(default_factory=dict)  # of columns that are only this listing's
+
+
+@dataclass(frozen=True)
+class AnswerSheet(ListingSheet):
+    """Rows with columns to fill in: their widths, and the answers to choose from where there are such. `row_id` tells the rows apart."""
+
+    answers: tuple[tuple[str, int, tuple[str, ...]], ...] = ()
+    widths: tuple[tuple[str, int], ...] = ()  # columns that shall be as wide as this, whatever they hold
+    frozen: int = 0  # columns on the left that stay in view
+    labels: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -183,7 +197,10 @@ def write(path: Path, book: Workbook) -> list[str]:
         pages = [_pages(pen, item) if item.outcome == "findings" else [] for item in checks]
         listings = [(item, _pages(pen, item)) for item in book.listings]
         ahead = [(book.since, since)] * bool(since) + asked
-        _contents(pen, contents, book, ahead, list(zip(checks, pages, strict=True)), listings)
+        if any(isinstance(item, AnswerSheet) for item in book.listings):
+            _front(pen, contents, book, listings)
+        else:
+            _contents(pen, contents, book, ahead, list(zip(checks, pages, strict=True)), listings)
         if pen.long:
             _long_text(pen)
         xl.set_properties({"title": _plain(book.title), "created": _created(book.cutoff)})
@@ -275,7 +292,7 @@ def _layout(item: CheckSheet | ListingSheet, sample: list[tuple]) -> list[_Colum
     places += [(name, item.columns.index(name) if name in item.columns else None) for name in own]
     layout = []
     for name, at in places:
-        text = LABELS.get(name) or label(item.domain if own else "", name)
+        text = dict(getattr(item, "labels", ())).get(name) or LABELS.get(name) or label(item.domain if own else "", name)
         if text == name:  # no label: the name in words
             text = name.replace("_", " ").capitalize()
         if name == "message" and own and item.action != "query":
@@ -290,6 +307,10 @@ def _layout(item: CheckSheet | ListingSheet, sample: list[tuple]) -> list[_Colum
             style, width = "id", max(12, round(width * 0.75))
         elif own and name in item.highlighted:
             style = "asked"
+        elif isinstance(item, AnswerSheet):
+            answers = {answer: wide for answer, wide, _ in item.answers}
+            style = "answer" if name in answers else "id" if name == "row_id" else "cell"
+            width = answers.get(name) or dict(item.widths).get(name, width)
         layout.append(_Column(name, text, style, width if layout else max(width, 12), at))
     return layout
 
@@ -318,6 +339,10 @@ def _pages(pen: _Pen, item: CheckSheet | ListingSheet) -> list[_Page]:
             at = [column.name for column in layout].index("review_status")
             sheet.data_validation(HEAD, at, last, at, {"validate": "list", "source": list(STATUSES)})
             statuses = f"'{sheet.name}'!{xl_range_abs(HEAD, at, last, at)}"
+        for name, _, choices in getattr(item, "answers", ()):
+            if choices:
+                at = [column.name for column in layout].index(name)
+                sheet.data_validation(HEAD, at, last, at, {"validate": "list", "source": list(choices)})
         pages.append(_Page(sheet.name, statuses, reviewed))
         sheet._opt_close()  # xlsxwriter opens its file again at the end; else each sheet would keep one open
     if written != total or next(rows, None) is not None:
@@ -331,7 +356,7 @@ def _head(pen: _Pen, sheet: Worksheet, item: CheckSheet | ListingSheet, layout: 
     for at, column in enumerate(layout):
         sheet.set_column(at, at, column.width)
         keys += keys == at and column.name in ("flag", "record_key", *KEYS) and edges[at] <= 75
-    sheet.freeze_panes(HEAD, keys)
+    sheet.freeze_panes(HEAD, getattr(item, "frozen", 0) or keys)
     sheet.set_row(0, 21)
     _link(pen, sheet, 0, 0, f"'{CONTENTS}'!A1", f"← {CONTENTS}", "back")
     _put(pen, sheet, 0, 1, f"{item.id}  {item.title}{part}".rstrip(), "heading")
@@ -457,6 +482,26 @@ def _contents(pen: _Pen, sheet: Worksheet, book: Workbook, ahead: list, checks: 
         n, outcome, reason = (item.n, None, None) if pages else (None, OUTCOMES["not run"], item.note)
         styles = [*["cell"] * 5, "count", "cell", "cell", "cell" if pages else "not run", "cell"]
         _line(pen, sheet, row, (item.id, item.title, "", "", "", n, "", "", outcome, reason), styles)
+        if pages:
+            _link(pen, sheet, row, 0, f"'{pages[0].name}'!A1", item.id)
+    _paper(pen, sheet, top)
+
+
+def _front(pen: _Pen, sheet: Worksheet, book: Workbook, listings: list) -> None:
+    """The first sheet of a workbook to answer on: what it was made from, and the way to every other sheet."""
+    for col, width in enumerate((24, 84, 12)):
+        sheet.set_column(col, col, width)
+    sheet.set_row(0, 26)
+    _put(pen, sheet, 0, 0, book.title, "title")
+    run = (("Study", book.study), ("Data cut-off", book.cutoff), ("Run", book.run), ("Snapshot", book.snapshot))
+    for row, fact in enumerate((*run, *book.facts), 2):
+        sheet.set_row(row, 2 + LINE * _lines(str(fact[1] or ""), 84))
+        _line(pen, sheet, row, fact, ("name", "fact"))
+    top = 3 + len(run) + len(book.facts)
+    _line(pen, sheet, top, ("Sheet", "What to do there", "Rows"), ["header cell"] * 3)
+    for row, (item, pages) in enumerate(listings, top + 1):
+        sheet.set_row(row, 2 + LINE * _lines(item.note, 84))
+        _line(pen, sheet, row, (item.id, item.note, item.n), ("cell", "cell", "count"))
         if pages:
             _link(pen, sheet, row, 0, f"'{pages[0].name}'!A1", item.id)
     _paper(pen, sheet, top)

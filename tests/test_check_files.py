@@ -10,7 +10,7 @@ from cdmlib import cases, sqlfile, standard
 CHECKS = sqlfile.read_folder(standard.SQL / "checks", "check")
 LISTINGS = sqlfile.read_folder(standard.SQL / "listings", "listing")
 CONTENT = sorted(path for path in standard.SQL.rglob("*.sql"))
-PREFIXES = {"subjects": "SU", "visits": "VI", "items": "IT"}  # elsewhere the domain in capitals
+PREFIXES = {"subjects": "SU", "visits": "VI", "items": "IT", "coding": "CD", "recon": "RC", "lbx": "LX", "samples": "SA"}  # elsewhere the domain in capitals
 UNSTEADY = r"getvariable|now\s*\(|current_(date|time)|today\s*\(|random\s*\(|uuid|nextval|localtime|read_(csv|parquet)"
 UNTRANSLATED = r"try_strptime|quantile_cont|group\s+by\s+all|\bexclude\b"
 
@@ -144,7 +144,7 @@ def test_file_names_give_the_id_and_the_domain():
     for path in (standard.SQL / "checks").rglob("*.sql"):
         assert re.fullmatch(r"[A-Z]{2}\d{3}_[a-z0-9_]+\.sql", path.name), path
         assert path.name.startswith(PREFIXES.get(path.parent.name, path.parent.name.upper())), path
-        assert path.parent.name in standard.tables(), path
+        assert path.parent.name in (*standard.tables(), "recon"), path
     for path in (standard.SQL / "listings").rglob("*.sql"):
         assert re.fullmatch(r"LI\d{2}_[a-z0-9_]+\.sql", path.name), path
 

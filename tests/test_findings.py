@@ -10,7 +10,7 @@ import openpyxl
 import pytest
 from click.testing import CliRunner
 
-from cdmlib import checks, cleaning, demo, findings, journal, mart, review, snapshot, tables
+from cdmlib import checks, cleaning, coding, demo, findings, journal, mart, reconcile, review, snapshot, tables
 from cdmlib import study as studies
 from cdmlib.cli import main
 from cdmlib.errors import CdmError
@@ -24,6 +24,8 @@ def run(cutoff):
     snapshot.ingest(study, cutoff)
     work = mart.begin("demo", cutoff)
     tables.build(work)
+    reconcile.build(work)
+    coding.code(work)
     checks.run(work)
     findings.follow(work)
     path = cleaning.write(work)
@@ -204,7 +206,7 @@ def test_a_review_is_outdated_when_a_value_changes_and_shows_old_and_new(weeks, 
     ).fetchone()
     con.close()
     mine = fill(
-        next((copy / "runs" / "2024-03-25-001").glob("*.xlsx")),
+        next((copy / "runs" / "2024-03-25-001").glob("cleaning_*.xlsx")),
         tmp_path / "f.xlsx",
         {id_: {"review_status": "Not an issue"}},
     )

@@ -281,6 +281,12 @@ CASES = [
     ("form_name('LB')", "Laboratory"),
     ("form_name('xx')", "XX"),
     # ── units ──
+    ("plain_words('Chest-pain,  LEFT ')", "chest pain left"),
+    ("plain_words('...')", None),
+    ("text_similarity('Stroke', 'STROKE.')", 1.0),
+    ("text_similarity('Stroke', 'Strok')", 1 - 1 / 6),  # one letter of six is missing
+    ("text_similarity('chest pain', 'pain in chest')", 0.8),  # two words in common: 2 * 2 / (2 + 3)
+    ("text_similarity('Rash', NULL)", None),
     ("unit_key(' mm Hg ')", "mmhg"),
     ("unit_key('µmol/L')", "umol/l"),  # micro sign
     ("unit_key('μmol/L')", "umol/l"),  # Greek letter

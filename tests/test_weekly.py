@@ -38,6 +38,7 @@ def test_a_weekly_run_leaves_executed_notebooks_a_workbook_a_manifest_and_publis
     assert {path.name for path in run.iterdir()} >= {
         "10_ingest.ipynb",
         "20_cleaning.ipynb",
+        "30_reconciliation.ipynb",
         "50_metrics.ipynb",
         "cleaning_demo_2024-03-04.xlsx",
         "manifest.json",

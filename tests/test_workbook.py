@@ -139,7 +139,7 @@ def test_the_reviewer_has_unlocked_cells_and_a_list_to_choose_the_status_from(wr
     (rule,) = sheet.data_validations.dataValidation
     at = named(sheet)
     assert str(rule.sqref) == "I4:I5" and at["review_status"] == "I"
-    assert rule.formula1 == '"Open,Query raised,Confirmed correct,Not an issue,Resolved,Waived"'
+    assert rule.formula1 == '"Open,Query raised,Confirmed correct,Accepted discrepancy,Not an issue,Resolved,Waived"'
     for name in workbook.REVIEW:
         cell = sheet[f"{at[name]}4"]
         assert cell.value is None and not cell.protection.locked

@@ -187,11 +187,11 @@ def workday(day: date, low: date | None = None, high: date | None = None) -> dat
 # ── the population ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def population(seed: int) -> tuple[dict[str, Subject], list[Record]]:
+def population(seed: int, number_of_subjects: int = SUBJECTS) -> tuple[dict[str, Subject], list[Record]]:
     """Every subject and every record, right in all values, up to the end of each subject's participation."""
     rng = generator(seed, 0)
     span = (LAST_SCREENING - FIRST_SCREENING).days
-    screenings = [int((place + rng.random()) / SUBJECTS * span) for place in range(SUBJECTS)]
+    screenings = [int((place + rng.random()) / number_of_subjects * span) for place in range(number_of_subjects)]
     subjects, records, taken, numbers = {}, [], set(), {}
     for number, offset in enumerate(screenings, start=1):
         site = pick(rng, rows("sites"), "weight")
@@ -203,6 +203,7 @@ def population(seed: int) -> tuple[dict[str, Subject], list[Record]]:
         subjects[person.id] = course.subject
         for form in (_visits, _demographics, _eligibility, _history, _vital_signs, _laboratory, _dosing, _disposition):
             records += form(own, course)
+        records += _sampling(generator(seed, number, 1), course)
     return subjects, records
 
 
@@ -697,6 +698,21 @@ def _laboratory(rng: Rng, course: Course) -> list[Record]:
                     saved((_seconds(course, contact.day, 2 + number), values)),
                 )
             )
+    return made
+
+
+def _sampling(rng: Rng, course: Course) -> list[Record]:
+    """Samples for the concentration of the drug: before the dose at weeks 4 and 12, and two hours after it at week 12."""
+    subject, made = course.subject, []
+    for contact in _attended(course):
+        for number, point in enumerate({"W04": ("Pre-dose",), "W12": ("Pre-dose", "2 h post-dose")}.get(contact.folder, ()), start=1):
+            values = {"PCPERF": "N", "PCREASND": "Not enough blood drawn", "PCTPT": point}
+            if not chance(rng, 0.02):
+                clock = f"{(8 if number == 1 else 11) + between(rng, 0, 1):02d}:{between(rng, 0, 59):02d}"
+                barcode = f"PK-{subject.id}-{contact.folder}-{number}"
+                values = {"PCPERF": "Y", "PCTPT": point, "PCREFID": barcode, "PCDAT": written(contact.day), "PCTIM": clock}
+            stamp = _seconds(course, contact.day, 22 + number)
+            made.append(Record("PC", subject.id, contact.folder, 0, number, contact.day, saved((stamp, values))))
     return made
 
 

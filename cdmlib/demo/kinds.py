@@ -646,3 +646,15 @@ def vs_unit_missing(c: Case) -> Row | None:
 
 def vs_unit_unknown(c: Case) -> Row | None:
     return {"WEIGHT_UN": "stone"} if c.v["WEIGHT"] else None
+
+
+def ae_two_events_in_one_term(c: Case) -> Row | None:
+    known = c.v["AETERM"] in {row["llt"] for row in rows("dictionary_terms")} - {"Nausea", "Vomiting"}
+    return {"AETERM": f"{c.v['AETERM']} and nausea"} if known else None
+
+
+def ae_term_no_longer_current(c: Case) -> Row | None:
+    old = [row["llt"] for row in rows("dictionary_terms") if row["pt"] == c.v["AETERM"] and row["current"] == "N"]
+    return {"AETERM": old[0]} if old else None
+
+

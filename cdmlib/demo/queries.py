@@ -159,7 +159,7 @@ def _about_error(seed: int, number: int, error: Planted, records: list[Record]) 
 def _about_what_is_right(seed: int, records: list[Record], touched: set[int]) -> list[Query]:
     """Ordinary queries over the whole of the trial on records without an error; most are closed, some were cancelled."""
     rng = generator(seed, crc32(b"ordinary queries"))
-    right = [i for i, r in enumerate(records) if r.created <= MOMENTS[-1] and not r.overlays and i not in touched]
+    right = [i for i, r in enumerate(records) if r.created <= MOMENTS[-1] and not r.overlays and i not in touched and r.form != "PC"]
     made: dict[tuple[int, str], Query] = {}
     while len(made) < ORDINARY:
         index = pick(rng, right)

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
+import pyarrow as pa
+
 from cdmlib.errors import CdmError
-from cdmlib.readers import content, csv_text, dataset_json, excel, odm, rave, sas, secutrial, viedoc, xpt
-from cdmlib.readers.dataset import Dataset, Options
-from cdmlib.readers.extract import members
+from cdmlib.readers import content, csv_text, dataset_json, e2b, excel, odm, rave, sas, secutrial, viedoc, xpt
+from cdmlib.readers.dataset import ROW, Dataset, Options
+from cdmlib.readers.extract import Member, members
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class Layout:
     read: Callable[[Path, str, Options], list[Dataset]]
     keys: tuple[tuple[str, tuple[str, ...]], ...] = ()
     saved: tuple[str, ...] = ()
+    together: bool = False  # one dataset may come in many files, such as a file per safety report
 
 
 TEXT = (".csv", ".txt", ".tsv", ".tab", ".dat", ".asc")
@@ -48,6 +51,7 @@ LAYOUTS = {
     "viedoc": Layout(
         "Viedoc exports (CSV with two header rows)", (".csv", ".txt"), ("text",), viedoc.read, viedoc.KEYS, viedoc.SAVED
     ),
+    "e2b": Layout("E2B(R3) safety reports (XML)", (".xml",), ("xml",), e2b.read, together=True),
 }
 
 
@@ -64,6 +68,9 @@ def read(path: Path, layout: str, options: Options, files: tuple[str, ...] = ("*
     with members(path, lambda name: matches(name, layout, files)) as found:
         if not found:
             raise CdmError(_nothing(path, layout, files))
+        if LAYOUTS[layout].together:
+            yield from _together(found, layout, options)
+            return
         for member in found:
             content.check(member.path, member.name, LAYOUTS[layout].kinds)
             for dataset in LAYOUTS[layout].read(member.path, member.name, options):
@@ -72,6 +79,29 @@ def read(path: Path, layout: str, options: Options, files: tuple[str, ...] = ("*
                     raise CdmError(f"Two files for one dataset {both}. Name the right one under `files`.")
                 seen[dataset.name.casefold()] = member.name
                 yield dataset
+
+
+def _together(found: list[Member], layout: str, options: Options) -> Iterator[Dataset]:
+    """The datasets of many files as one each: rows counted through in the order of the file names, which the column FILE gives."""
+    parts: dict[str, list[Dataset]] = {}
+    for member in found:
+        content.check(member.path, member.name, LAYOUTS[layout].kinds)
+        for dataset in LAYOUTS[layout].read(member.path, member.name, options):
+            parts.setdefault(dataset.name, []).append(dataset)
+    for name, same in parts.items():
+        whole = Dataset(name, same[0].file if len(same) == 1 else f"{len(same)} files", same[0].columns, iter(()))
+        whole.batches = _numbered(whole, same)
+        yield whole
+
+
+def _numbered(whole: Dataset, parts: list[Dataset]) -> Iterator[pa.RecordBatch]:
+    for part in parts:
+        for rows in part.batches:
+            numbers = pa.array(range(whole.rows + 1, whole.rows + len(rows) + 1), pa.int64())
+            whole.rows += len(rows)
+            yield rows.set_column(rows.schema.get_field_index(ROW), ROW, numbers)
+        whole.quarantine += part.quarantine
+        whole.notes += [f"{part.file}: {note}" for note in part.notes]
 
 
 def matches(name: str, layout: str, files: tuple[str, ...]) -> bool:

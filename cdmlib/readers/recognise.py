@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from cdmlib.errors import CdmError, listed
-from cdmlib.readers import content, odm, rave, secutrial
+from cdmlib.readers import content, e2b, odm, rave, secutrial
 from cdmlib.readers.as_text import BOMS
 from cdmlib.readers.csv_text import DELIMITERS
 from cdmlib.readers.dataset import Options
@@ -64,7 +64,7 @@ def recognise(path: Path) -> list[Recognised]:
                 left[member.name] = str(error).removeprefix(f"{member.name}: ")
                 continue
             key = (list(LAYOUTS).index(file.layout), file.options.delimiter, file.options.header_row)
-            if twice := [name for name in file.datasets if (key, name) in taken]:
+            if not LAYOUTS[file.layout].together and (twice := [name for name in file.datasets if (key, name) in taken]):
                 left[member.name] = f"dataset {twice[0]} is also in {taken[key, twice[0]]}"
                 continue
             taken.update({(key, name): member.name for name in file.datasets})
@@ -88,6 +88,8 @@ def _file(member: Member, exports: dict[str, str]) -> _File:
         options = Options(encoding=encoding)
     elif kind == "text":
         layout, options, notes = _text(member)
+    elif kind == "xml" and e2b.has_cases(member.path, member.name):
+        layout = "e2b"
     elif kind == "xml" and odm.has_subjects(member.path, member.name):
         layout = "odm"
     elif kind in BY_KIND:
@@ -155,7 +157,7 @@ def _proposal(files: list[_File], names: list[str], left: dict[str, str]) -> Rec
     patterns = _patterns([file.name for file in files], names)
     notes = tuple(note for file in files for note in file.notes)
     return Recognised(
-        files[0].layout, patterns, options, tuple(name for file in files for name in file.datasets), left, notes
+        files[0].layout, patterns, options, tuple(dict.fromkeys(name for file in files for name in file.datasets)), left, notes
     )
 
 

@@ -168,7 +168,7 @@ CREATE OR REPLACE MACRO form_name(domain) AS
         WHEN 'ae' THEN 'Adverse events' WHEN 'cm' THEN 'Concomitant medications' WHEN 'dm' THEN 'Demographics' WHEN 'ds' THEN 'Disposition'
         WHEN 'dv' THEN 'Protocol deviations' WHEN 'eg' THEN 'Electrocardiogram' WHEN 'ex' THEN 'Study treatment' WHEN 'ie' THEN 'Eligibility'
         WHEN 'lb' THEN 'Laboratory' WHEN 'mh' THEN 'Medical history' WHEN 'pr' THEN 'Procedures' WHEN 'qs' THEN 'Questionnaires'
-        WHEN 'sv' THEN 'Visit date' WHEN 'vs' THEN 'Vital signs' ELSE upper(domain)
+        WHEN 'pc' THEN 'Drug concentration samples' WHEN 'sv' THEN 'Visit date' WHEN 'vs' THEN 'Vital signs' ELSE upper(domain)
     END;
 
 -- A review settles a finding: somebody decided, and no value has changed since.
@@ -244,6 +244,19 @@ CREATE OR REPLACE MACRO plain_row(t) AS CASE WHEN NOT blank(t) THEN coalesce(nul
 -- Of what two sides say of one place, nothing differs: they have a name in common, or one of them says nothing.
 CREATE OR REPLACE MACRO same_place(a, b) AS
     len(list_filter(a, lambda x: x IS NOT NULL)) = 0 OR len(list_filter(b, lambda x: x IS NOT NULL)) = 0 OR list_has_any(a, b);
+
+-- ── two sources that speak of one thing ─────────────────────────────────────────────────────────────────────────
+
+-- A text without what differs between spellings of it: lower case, one space between words, nothing but letters and figures.
+CREATE OR REPLACE MACRO plain_words(t) AS nullif(trim(regexp_replace(lower(t), '[^\p{L}\p{N}]+', ' ', 'g')), '');
+
+-- How alike two texts are, from 0 to 1: by typed errors (a swap of two letters is one), or by the words in common, whichever is more.
+CREATE OR REPLACE MACRO text_similarity(a, b) AS
+    CASE WHEN plain_words(a) = plain_words(b) THEN 1.0
+         WHEN plain_words(a) IS NULL OR plain_words(b) IS NULL THEN NULL
+         ELSE greatest(1.0 - damerau_levenshtein(plain_words(a), plain_words(b)) / greatest(length(plain_words(a)), length(plain_words(b))),
+                       2.0 * len(list_intersect(string_split(plain_words(a), ' '), string_split(plain_words(b), ' ')))
+                           / (len(list_distinct(string_split(plain_words(a), ' '))) + len(list_distinct(string_split(plain_words(b), ' '))))) END;
 
 -- ── units ───────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -23,7 +23,7 @@ WITH found AS (
            [plain_row(coalesce(f.formrow, r.formrow))] AS formrows,
            f.gone_on, t.one_query
     FROM   query_findings AS f
-    LEFT JOIN query_records AS r ON r.record_key = f.record_key AND r.subjid = f.subjid AND f.domain IN (r.domain, 'items')
+    LEFT JOIN query_records AS r ON r.record_key = f.record_key AND r.subjid = f.subjid AND f.domain IN (r.domain, 'items', 'coding')
     JOIN   query_targets AS t ON t.finding_id = f.finding_id
     LEFT JOIN query_said AS s ON s.finding_id = f.finding_id
     QUALIFY row_number() OVER (PARTITION BY f.finding_id ORDER BY r.domain) = 1

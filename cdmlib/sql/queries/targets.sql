@@ -11,7 +11,7 @@ WITH found AS (
     SELECT f.finding_id, f.check_id, f.siteid, f.subjid, coalesce(f.visit, r.visit) AS visit, coalesce(f.form, r.form) AS form,
            coalesce(f.formrow, r.formrow) AS formrow, f.field, r.domain, r.test, r.place
     FROM   query_findings AS f
-    LEFT JOIN query_records AS r ON r.record_key = f.record_key AND r.subjid = f.subjid AND f.domain IN (r.domain, 'items')
+    LEFT JOIN query_records AS r ON r.record_key = f.record_key AND r.subjid = f.subjid AND f.domain IN (r.domain, 'items', 'coding')
     QUALIFY row_number() OVER (PARTITION BY f.finding_id ORDER BY r.domain) = 1
 ),
 named AS (

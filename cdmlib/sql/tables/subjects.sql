@@ -1,6 +1,6 @@
 /*
 title:    Subjects
-optional: dm, ae, cm, mh, ds, ex, lb, vs, eg, qs, sv, pr, ie, dv
+optional: dm, ae, cm, mh, ds, ex, lb, vs, eg, qs, sv, pr, ie, dv, pc
 
 One row per subject that appears in any table, also when demographics are missing. The site is the one of demographics, else the first in
 alphabetical order of the other records.
@@ -20,7 +20,7 @@ WITH everyone AS (
            UNION SELECT subjid, siteid FROM ds UNION SELECT subjid, siteid FROM ex UNION SELECT subjid, siteid FROM lb
            UNION SELECT subjid, siteid FROM vs UNION SELECT subjid, siteid FROM eg UNION SELECT subjid, siteid FROM qs
            UNION SELECT subjid, siteid FROM sv UNION SELECT subjid, siteid FROM pr UNION SELECT subjid, siteid FROM ie
-           UNION SELECT subjid, siteid FROM dv) AS appearances
+           UNION SELECT subjid, siteid FROM dv UNION SELECT subjid, siteid FROM pc) AS appearances
     WHERE  NOT blank(subjid)
     GROUP BY subjid
 ),

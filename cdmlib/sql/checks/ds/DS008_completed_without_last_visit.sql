@@ -6,7 +6,7 @@ message:  Disposition {dsdecod} on {dsstdtc}: no {planned_last} visit is entered
           enter the visit.
 optional: ds.dscat, ds.dsscat, ds.dsdecod, ds.dsstdtc
 
-Not reported when the planned last visit is entered as not held, nor when an unplanned visit such as an early termination is the last one. It compares names of
+Not reported when the planned last visit is entered as not held, nor when an unplanned visit is the last one, other than an early termination. It compares names of
 visits with the schedule of the study.
 */
 WITH schedule AS (
@@ -21,7 +21,7 @@ latest AS (
 )
 SELECT d.record_key, d.siteid, d.subjid, d.visit, coalesce(nullif(trim(d.dsdecod), ''), d.dsterm) AS dsdecod, d.dsstdtc, s.planned_last, l.last_visit, l.last_date
 FROM   ds AS d
-JOIN   latest AS l ON l.subjid = d.subjid AND l.planned_day IS NOT NULL
+JOIN   latest AS l ON l.subjid = d.subjid AND (l.planned_day IS NOT NULL OR upper(l.last_visit) LIKE '%EARLY TERM%')
 CROSS JOIN schedule AS s
 WHERE  study_disposition(d.dscat, d.dsscat, coalesce(nullif(trim(d.dsdecod), ''), d.dsterm))
 AND    completed_term(coalesce(nullif(trim(d.dsdecod), ''), d.dsterm))

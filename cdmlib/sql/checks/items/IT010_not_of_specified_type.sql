@@ -5,12 +5,14 @@ action:   query
 message:  {page}: {label} is {value}, but {expected} is expected. Please correct the value.
 
 For fields to which the study's specification gives a type: number, whole number or date. A field from which the library itself derives a date or
-a number is left to IT001 and IT003, except that a number which is not whole is reported here. Texts for not known or not done are accepted.
+a number is left to IT001 and IT003, except that a number which is not whole is reported here, and so is a
+dose of concomitant medication in words. Texts for not known or not done are accepted.
 */
 WITH typed AS (
     SELECT f.domain, f.field, f.label, f.spec_type, count(d.field) > 0 AS derived
     FROM   fields AS f
     LEFT JOIN fields AS d ON d.domain = f.domain AND d.collected = f.field AND d.type IN ('date', 'number', 'integer')
+         AND NOT (d.domain = 'cm' AND d.type <> 'date')
     WHERE  f.spec_type IN ('number', 'integer', 'date')
     GROUP BY f.domain, f.field, f.label, f.spec_type
 ),
