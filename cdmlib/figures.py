@@ -146,7 +146,7 @@ def funnel(numbers: pd.DataFrame, what: str = "", title: str = "", height: int =
             drawn.append(points.opts(color=color, marker=marker, size=11, tools=["hover", "tap"], nonselection_alpha=0.5))
     far = numbers[numbers.stands.str.startswith("beyond")]
     if len(far):
-        drawn.append(hv.Labels(far, ["denominator", "value"], "site").opts(**_ink(), yoffset=0, text_baseline="bottom", text_align="left"))
+        drawn.append(hv.Labels(far, ["denominator", "value"], "site").opts(**_ink(), xoffset=most * 0.012, text_align="left"))
     top = _top(pd.Series([numbers.value.max(), 100 * share]), 1.35)
     return hv.Overlay(drawn).opts(
         **_frame(title, height), xlabel=f"size of the site: {what or 'denominator'}", ylabel="percent", legend_position="right", xlim=(0, most * 1.12),
@@ -192,7 +192,7 @@ def timeline(frame: pd.DataFrame, title: str = "", height: int = 0, since: str =
     else:
         span = {"padding": (0.03, 0)}
     return hv.Overlay(drawn or [hv.Curve([])]).opts(
-        **_frame(title, height or int(70 + 20 * max(at, 2))), xlabel="", ylabel="", yticks=[(place, name) for name, place in places.items()],
+        **_frame(title, height or int(70 + 20 * max(at, 2))), xlabel="", ylabel="", yticks=[(place, name) for name, place in places.items()] or [(0, "")],
         ylim=(-0.9, max(at - 0.1, 1)), invert_yaxis=True, show_legend=False, show_grid=True, **span,
     )  # fmt: skip
 

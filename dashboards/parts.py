@@ -16,7 +16,7 @@ from cdmlib.board import Denied, NotThere, Reader, View
 from cdmlib.errors import CdmError
 
 PAGE = 15  # rows of a table on one page
-WIDTHS = {"siteid": 56, "subjid": 84, "visit": 82, "form": 96, "status": 80, "severity": 72, "age_days": 62, "waiting_days": 68, "opened_on": 88, "action_owner": 82, "owner": 92, "check_id": 62}  # pixels
+WIDTHS = {"siteid": 56, "subjid": 84, "visit": 82, "form": 96, "status": 80, "severity": 72, "age_days": 62, "waiting_days": 68, "opened_on": 88, "action_owner": 98, "owner": 92, "check_id": 62}  # pixels
 TITLES = {  # of columns, where the name with its underscores taken out does not say it
     "siteid": "Site", "subjid": "Subject", "age_days": "Age (days)", "waiting_days": "Waiting (days)", "action_owner": "Who must act",
     "marking_group": "Marking group", "query_id": "Query", "fieldlabel": "Field", "n": "Number", "opened_on": "Opened", "answered_on": "Answered",
@@ -27,20 +27,23 @@ STYLE = """
 a { color: var(--panel-primary-color, #0072b5); }
 h1 { font-size: 1.45rem; font-weight: 600; margin: 0 0 .15rem; } h2 { font-size: 1.05rem; font-weight: 600; margin: .5rem 0 .15rem; }
 p { margin: .1rem 0; } .quiet { opacity: .75; font-size: .86rem; }
-.card { box-sizing: border-box; min-height: 106px; padding: .6rem .8rem; border: 1px solid color-mix(in srgb, currentColor 22%, transparent); border-radius: 6px; background: var(--panel-surface-color, transparent); }
+.card { box-sizing: border-box; min-height: 112px; padding: .6rem .8rem; border: 1px solid color-mix(in srgb, currentColor 22%, transparent); border-radius: 6px; background: var(--panel-surface-color, transparent); }
 .card .name { font-size: .86rem; opacity: .85; } .card .big { font-size: 1.5rem; font-weight: 600; line-height: 1.25; }
-.card .of { font-size: .84rem; opacity: .85; } .card details { font-size: .8rem; } .card summary { cursor: pointer; opacity: .85; padding: .1rem 0; }
+.card .of { font-size: .8rem; opacity: .85; } .card details { font-size: .8rem; } .card summary { cursor: pointer; opacity: .85; padding: .1rem 0; }
 .state { padding: .8rem 1rem; border: 1px dashed color-mix(in srgb, currentColor 35%, transparent); border-radius: 6px; }
 .state b { margin-right: .5rem; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1rem; margin: .2rem 0; } dt { opacity: .75; } dd { margin: 0; }
+dl { display: grid; grid-template-columns: max-content minmax(9rem, 1fr); gap: .15rem 1rem; margin: .2rem 0; font-size: .92rem; }
+dl.wide { grid-template-columns: max-content minmax(6rem, 1fr) max-content minmax(6rem, 1fr); } dt { opacity: .75; } dd { margin: 0; }
 """
 GRID = """
 :host { font-size: 13px; } .tabulator, .tabulator .tabulator-row, .tabulator .tabulator-header, .tabulator .tabulator-col-title { font-size: 13px !important; }
 .tabulator .tabulator-cell { padding: 4px 6px !important; overflow-wrap: break-word; hyphens: auto; line-height: 1.3; min-height: 0 !important; }
 .tabulator .tabulator-row { min-height: 26px !important; }
-.tabulator .tabulator-header .tabulator-col .tabulator-col-content { padding: 4px 12px 4px 6px !important; }
-.tabulator .tabulator-header .tabulator-col .tabulator-col-title { white-space: normal !important; padding-right: 0 !important; line-height: 1.2; text-overflow: clip; hyphens: auto; }
+.tabulator .tabulator-header .tabulator-col .tabulator-col-content { padding: 4px 8px 4px 6px !important; }
+.tabulator .tabulator-header .tabulator-col .tabulator-col-title { white-space: normal !important; padding-right: 0 !important; line-height: 1.2; text-overflow: clip; overflow-wrap: anywhere; }
 .tabulator .tabulator-header .tabulator-col .tabulator-col-sorter { right: 1px !important; }
+.tabulator .tabulator-header .tabulator-col[aria-sort="none"]:not(:hover) .tabulator-col-sorter { visibility: hidden; }
+.tabulator .tabulator-col:not([tabulator-field]) { visibility: hidden; }
 .tabulator .tabulator-cell[tabulator-field="status"] { font-weight: 600; }
 """
 log = logging.getLogger(__name__)
@@ -300,9 +303,9 @@ def tabs(*parts: tuple[str, Callable[[], pn.viewable.Viewable]]) -> pmui.Tabs:
     return shown
 
 
-def facts(given: dict[str, object]) -> pn.pane.HTML:
-    """Names with their values, one under the other."""
-    return markup("<dl>" + "".join(f"<dt>{text(name)}</dt><dd>{text(value) or '—'}</dd>" for name, value in given.items()) + "</dl>")
+def facts(given: dict[str, object], wide: bool = False) -> pn.pane.HTML:
+    """Names with their values, one under the other; `wide`: two beside each other."""
+    return markup(f'<dl{" class=wide" if wide else ""}>' + "".join(f"<dt>{text(name)}</dt><dd>{text(value) or '—'}</dd>" for name, value in given.items()) + "</dl>")
 
 
 def choice(label: str, options: Sequence[str] | dict[str, str], value: str = "", width: int = 200) -> pmui.Select:

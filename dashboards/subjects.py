@@ -59,7 +59,7 @@ def page(view: View) -> pn.viewable.Viewable:
 def _tracker(view: View) -> pn.viewable.Viewable:
     reader = view.reader
     given = view.filters
-    criteria = reader.rows("SELECT criterion, title, definition, outcome, reason FROM criteria WHERE clean ORDER BY criterion")
+    criteria = reader.rows("SELECT criterion, title, definition, outcome, reason FROM criteria WHERE clean ORDER BY outcome = 'not run', criterion")
     counts = next(reader.rows(COUNTS, given).itertuples())
     clean = parts.choice("Subjects that are", CLEAN)
     sql = GRID.format(columns="".join(CELL.format(id_) for id_ in criteria.criterion), filtered=FILTERED)
@@ -67,7 +67,7 @@ def _tracker(view: View) -> pn.viewable.Viewable:
     table = parts.Table(
         reader, sql, given | {"clean": "", **few}, name="subjects", sort=[("blockers", True)], key=["siteid", "subjid"], size=20,
         titles={"status": "Subject is", "owner": "Who must act"} | dict(zip(criteria.criterion, criteria.title, strict=True)),
-        widths={c: 66 for c in criteria.criterion} | {"blockers": 66, "owner": 96, "status": 76}, on_row=lambda row: setattr(view, "subject", str(row["subjid"])),
+        widths={c: 70 for c in criteria.criterion} | {"blockers": 70, "owner": 92, "status": 76}, on_row=lambda row: setattr(view, "subject", str(row["subjid"])),
         nothing="No subject matches.",
     )  # fmt: skip
     table.paint(_shade, list(criteria.criterion))
@@ -123,7 +123,7 @@ def _profile(view: View) -> pn.viewable.Viewable:
     return pn.Column(
         back,
         parts.heading(f"Subject {subject}", f"{reader.title} · cut-off {reader.as_of}", level=1),
-        parts.side_by_side(pn.Column(parts.facts(told)), pn.Column(parts.guarded(lambda: _stands(reader, given)))),
+        parts.side_by_side(pn.Column(parts.facts(told, wide=True)), pn.Column(parts.guarded(lambda: _stands(reader, given)))),
         parts.guarded(lambda: _timeline(reader, given)),
         parts.tabs(
             ("To clear", lambda: parts.Table(reader, "SELECT criterion, title, visit, form, what, owner FROM blockers WHERE subjid = $subject", given, name=f"to_clear_{_slug(subject)}", nothing="Nothing blocks this subject.", widths={"criterion": 80, "title": 200})),
