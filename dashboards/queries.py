@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import panel as pn
 
 from cdmlib import figures, measures
 from cdmlib.board import Reader, View, where
 
 from . import parts
+from .later import later
 
 TITLE = "Outstanding queries"
 SLUG = "queries"
@@ -79,7 +81,7 @@ def _page(view: View) -> pn.viewable.Viewable:
         hide=["data_key", "marking_group", "response", "opened_on"], on_row=lambda row: _show(view, detail, row), nothing="No query matches.",
         widths={"query_id": 70, "fieldlabel": 96},
     )  # fmt: skip
-    broken = pn.Column(sizing_mode="stretch_width", margin=0)
+    broken, names_of = pn.Column(sizing_mode="stretch_width", margin=0), {column: name for name, column in BY.items()}
 
     def listed(*_: object) -> None:
         table.select(LIST.format(column=by.value), given | {"age": age.value, "group": group.value, "status": status.value})
@@ -88,16 +90,14 @@ def _page(view: View) -> pn.viewable.Viewable:
         age.value, group.value, status.value = "", "", chosen
 
     def break_down(*_: object) -> None:
-        filtered = GROUPS.format(column=by.value, filtered=FILTERED)
-        rows = reader.rows(filtered, given)
+        rows = reader.rows(GROUPS.format(column=by.value, filtered=FILTERED), given)
         names = list(rows.name.drop_duplicates())
         group.param.update(options={"all": ""} | {name: name for name in names}, value="")
         shown, left = rows[rows.name.isin(names[:MOST])], len(names) - MOST
         under = f"The {MOST} with the most of {len(names)}; all of them are in the table beside." if left > 0 else ""
         times = parts.Table(reader, TIMES.format(column=by.value, filtered=FILTERED), given, name="queries_by_" + by.value, size=8, sort=[("open", True)], key=["name"],
-                            titles={"name": next(k for k, v in BY.items() if v == by.value)}, on_row=lambda row: setattr(group, "value", row["name"]))  # fmt: skip
-        figure = figures.bars(shown, "name", "queries", "status", f"Open and answered queries by {next(k for k, v in BY.items() if v == by.value).lower()}", 320)
-        broken.objects = [parts.side_by_side(parts.plot(figure, under) if len(rows) else parts.state("nothing", "No query is open or answered."), pn.Column(times))]
+                            titles={"name": names_of[by.value]}, on_row=lambda row: setattr(group, "value", row["name"]))  # fmt: skip
+        broken.objects = [parts.side_by_side(later(lambda: _breakdown(shown, names_of[by.value], under), 320), pn.Column(times))]
 
     for widget in (age, group, status):
         widget.param.watch(listed, "value")
@@ -111,21 +111,35 @@ def _page(view: View) -> pn.viewable.Viewable:
         parts.number("Time to answer", counts.responded, counts.alive, said.get("QU07", ""), "days", counts.response_time, rows=lambda: show("")),
         parts.number("Opened last week", counts.opened_last, counts.every_one, f"Queries opened in the seven days up to {reader.as_of}, of all queries. Closed in the same days: {counts.closed_last}.", "", counts.opened_last, f"{counts.closed_last} closed"),
     )  # fmt: skip
-    ages = reader.rows(BY_AGE, given)
-    ages = ages.assign(place=ages.age.map({a: i for i, a in enumerate(AGES)})).sort_values(["place", "status"], ascending=[True, False], kind="stable")
     return pn.Column(
         parts.heading(TITLE, f"{reader.title} · cut-off {reader.as_of}", level=1),
         numbers,
-        parts.side_by_side(
-            parts.plot(figures.bars(ages, "age", "queries", "status", "Open and answered queries by age in days"), "An open query's age runs to the cut-off date, an answered one's to the response.")
-            if len(ages) else parts.state("nothing", "No query is open or answered."),
-            parts.plot(figures.lines(reader.rows(PER_WEEK, given), "week", "queries", "what", "Opened and closed per week"), "Weeks of seven days; the last one ends on the cut-off date."),
-        ),
+        later(lambda: parts.side_by_side(_ages(reader, given), _weeks(reader, given))),
         by, broken,
         parts.heading("The queries", "A click on a row shows the whole query. Sort by a heading; the export gives what is shown."),
         pn.FlexBox(status, age, group, sizing_mode="stretch_width"),
         table, detail, sizing_mode="stretch_width",
     )  # fmt: skip
+
+
+def _ages(reader: Reader, given: dict) -> pn.viewable.Viewable:
+    rows = reader.rows(BY_AGE, given)
+    if rows.empty:
+        return parts.state("nothing", "No query is open or answered.")
+    rows = rows.assign(place=rows.age.map({a: i for i, a in enumerate(AGES)})).sort_values(["place", "status"], ascending=[True, False], kind="stable")
+    said = "An open query's age runs to the cut-off date, an answered one's to the response."
+    return parts.plot(figures.bars(rows, "age", "queries", "status", "Open and answered queries by age in days"), said)
+
+
+def _breakdown(rows: pd.DataFrame, name: str, under: str) -> pn.viewable.Viewable:
+    if rows.empty:
+        return parts.state("nothing", "No query is open or answered.")
+    return parts.plot(figures.bars(rows, "name", "queries", "status", f"Open and answered queries by {name.lower()}", 320), under)
+
+
+def _weeks(reader: Reader, given: dict) -> pn.viewable.Viewable:
+    said = "Weeks of seven days; the last one ends on the cut-off date."
+    return parts.plot(figures.lines(reader.rows(PER_WEEK, given), "week", "queries", "what", "Opened and closed per week"), said)
 
 
 def _show(view: View, place: pn.Column, row: dict) -> None:

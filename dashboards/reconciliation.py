@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import panel as pn
 
 from cdmlib import figures
 from cdmlib.board import Reader, View, where
 
 from . import parts
+from .later import later
 
 TITLE = "Reconciliation and coding"
 SLUG = "reconciliation"
 FILTERED = where("siteid", "subjid")
 # A row is as old as the finding that says it; without one, its age is not known.
-AGED = f"""
+AGED = """
     SELECT r.*, f.owner, CASE WHEN f.first_seen IS NULL THEN NULL ELSE iso_days(f.first_seen, $as_of) END AS age_days
     FROM   reconciliation AS r
     LEFT JOIN (SELECT record_key, min(first_seen) AS first_seen, max(owner) AS owner FROM findings WHERE domain = 'recon' AND gone_on IS NULL GROUP BY record_key) AS f ON f.record_key = r.record_key
@@ -79,14 +81,15 @@ def _reconciliation(view: View, reader: Reader) -> pn.viewable.Viewable:
             parts.number("Values that differ", differing, None, f"Fields of paired records whose values differ{f', in {pairs} pairs' if pairs is not None else ''}.", rows=lambda: setattr(result, "value", "mismatch" if differing else "")),
             parts.number("On one side only", alone, None, "Records that only one of the two sources has."),
         ),
-        parts.side_by_side(
-            parts.plot(figures.bars(rows, "recon", "rows", "result", "What disagrees, by reconciliation")) if len(rows) else parts.state("nothing", "Nothing disagrees."),
-            parts.plot(figures.bars(ages, "age", "rows", title="Not settled, by days since first found")) if len(ages) else parts.state("nothing", "All is settled."),
-        ),
+        later(lambda: parts.side_by_side(_bars(rows, "recon", "result", "What disagrees, by reconciliation"), _bars(ages, "age", "", "Not settled, by days since first found"))),
         *([parts.Table(reader, RUNS, name="reconciliations", key=["recon"], size=8)] if runs is not None else []),
         parts.heading("What disagrees"),
         pn.FlexBox(recon, result, unsettled, sizing_mode="stretch_width"), table, sizing_mode="stretch_width",
     )  # fmt: skip
+
+
+def _bars(rows: pd.DataFrame, x: str, by: str, title: str) -> pn.viewable.Viewable:
+    return parts.plot(figures.bars(rows, x, "rows", by, title)) if len(rows) else parts.state("nothing", f"{title}: nothing.")
 
 
 def _coding(view: View, reader: Reader) -> pn.viewable.Viewable:
@@ -115,6 +118,6 @@ def _coding(view: View, reader: Reader) -> pn.viewable.Viewable:
             parts.number("Coded", counts.coded, counts.terms, "Records whose reported term has a code, of all records with a term to code.", "percent", rows=lambda: show("")),
             parts.number("Without a code", counts.waiting, counts.terms, "Records whose reported term has no code yet.", "", counts.waiting, rows=lambda: show("yes")),
         ),
-        parts.plot(figures.bars(rows, "dictionary", "terms", "status", "Records by dictionary and coding status")) if len(rows) else parts.state("nothing", "Nothing is to be coded."),
+        later(lambda: _bars(rows.rename(columns={"terms": "rows"}), "dictionary", "status", "Records by dictionary and coding status")),
         pn.FlexBox(dictionary, waiting, sizing_mode="stretch_width"), table, sizing_mode="stretch_width",
     )  # fmt: skip

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import panel as pn
 
 from cdmlib import figures
 from cdmlib.board import Reader, View
 
 from . import parts
+from .later import later
 
 TITLE = "Sites"
 SLUG = "sites"
@@ -39,16 +41,16 @@ def _page(view: View) -> pn.viewable.Viewable:
     alone = measures[(measures.sites > 0) & (measures.categories == 0)]
     return pn.Column(
         parts.heading(TITLE, f"{reader.title} · cut-off {reader.as_of}", level=1),
-        parts.guarded(lambda: _judged(view, reader, alone)),
+        later(lambda: _judged(view, reader, alone), 500),
         parts.heading("All measures by site", "A click on a row filters the dashboard to its site. Each number's numerator and denominator are in the table above."),
         parts.guarded(lambda: _table(view, reader, alone, given)),
-        parts.guarded(lambda: _clean(reader, given)),
+        later(lambda: _clean(reader, given)),
         *_not_run(measures),
         sizing_mode="stretch_width",
     )
 
 
-def _judged(view: View, reader: Reader, measures) -> pn.viewable.Viewable:
+def _judged(view: View, reader: Reader, measures: pd.DataFrame) -> pn.viewable.Viewable:
     """One measure: the study's number, the sites against it, and the numbers behind."""
     if measures.empty:
         return parts.state("not run", "No measure has a number per site in these results.")
@@ -64,7 +66,7 @@ def _judged(view: View, reader: Reader, measures) -> pn.viewable.Viewable:
     return pn.Column(chosen, place, sizing_mode="stretch_width", margin=0)
 
 
-def _one(view: View, reader: Reader, measure) -> pn.viewable.Viewable:
+def _one(view: View, reader: Reader, measure: pd.Series) -> pn.viewable.Viewable:
     every = reader.rows(ONE, {"metric": measure.metric, "site": ""})
     study = next(reader.rows("SELECT numerator, denominator, value FROM metrics WHERE metric = $metric AND level = 'study' AND category IS NULL", {"metric": measure.metric}).itertuples(), None)
     page = next((page for begin, page in ROWS.items() if measure.metric.startswith(begin)), "")
@@ -95,7 +97,7 @@ def _one(view: View, reader: Reader, measure) -> pn.viewable.Viewable:
     )  # fmt: skip
 
 
-def _table(view: View, reader: Reader, measures, given: dict) -> pn.viewable.Viewable:
+def _table(view: View, reader: Reader, measures: pd.DataFrame, given: dict) -> pn.viewable.Viewable:
     columns = "".join(f", max(CASE WHEN metric = '{id_}' THEN value END) AS {id_}" for id_ in measures.metric)
     titles = {m.metric: f"{m.title} ({'%' if m.unit == 'percent' else m.unit})" for m in measures.itertuples()}
     return parts.Table(
@@ -111,6 +113,6 @@ def _clean(reader: Reader, given: dict) -> pn.viewable.Viewable:
     return pn.Column(parts.heading("Things to clear on subjects, by site"), parts.plot(figures.bars(rows, "site", "blockers", title="Blockers of clean subjects by site")), sizing_mode="stretch_width")
 
 
-def _not_run(measures) -> list[pn.viewable.Viewable]:
+def _not_run(measures: pd.DataFrame) -> list[pn.viewable.Viewable]:
     rows = measures[measures.not_run.fillna("") != ""]
     return [parts.folded(f"{len(rows)} of {len(measures)} measures were not run", "; ".join(f"{m.title}: {m.not_run}" for m in rows.itertuples()))] if len(rows) else []

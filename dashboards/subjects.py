@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pandas as pd
 import panel as pn
 
@@ -9,6 +11,7 @@ from cdmlib import figures
 from cdmlib.board import Reader, View, where
 
 from . import parts
+from .later import later
 
 TITLE = "Subjects"
 SLUG = "subjects"
@@ -124,7 +127,7 @@ def _profile(view: View) -> pn.viewable.Viewable:
         back,
         parts.heading(f"Subject {subject}", f"{reader.title} · cut-off {reader.as_of}", level=1),
         parts.side_by_side(pn.Column(parts.facts(told, wide=True)), pn.Column(parts.guarded(lambda: _stands(reader, given)))),
-        parts.guarded(lambda: _timeline(reader, given)),
+        later(lambda: _timeline(reader, given)),
         parts.tabs(
             ("To clear", lambda: parts.Table(reader, "SELECT criterion, title, visit, form, what, owner FROM blockers WHERE subjid = $subject", given, name=f"to_clear_{_slug(subject)}", nothing="Nothing blocks this subject.", widths={"criterion": 80, "title": 200})),
             ("Findings", lambda: parts.Table(reader, "SELECT check_id, severity, status, visit, form, message, review_status, review_comment, owner, first_seen, finding_id FROM findings WHERE subjid = $subject", given, name=f"findings_{_slug(subject)}", sort=[("status", False)], hide=["finding_id"], nothing="No finding on this subject.", widths={"review_status": 90, "first_seen": 88})),
@@ -241,7 +244,7 @@ def differences(states: list[tuple[str, str, pd.DataFrame]]) -> pd.DataFrame:
     """
     place = ["source", "dataset", "record_key", "field"]
     found = []
-    for (_, _, before), (as_of, snapshot, after) in zip(states, states[1:], strict=False):
+    for (_, _, before), (as_of, snapshot, after) in itertools.pairwise(states):
         sides = [rows.assign(nth=rows.groupby(place, dropna=False).cumcount()) for rows in (before, after)]
         records = [set(zip(rows.source, rows.dataset, rows.record_key, strict=True)) for rows in sides]
         for what, rows, gone in (("record added", sides[1], records[1] - records[0]), ("record removed", sides[0], records[0] - records[1])):
