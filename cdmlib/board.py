@@ -539,7 +539,9 @@ def _partly(table: str, columns: tuple[str, ...], names: set[str], told: dict[st
         tests.append("lower(dataset) IN (SELECT lower(dataset) FROM hidden_records WHERE dataset IS NOT NULL)")
     if "check_id" in columns:
         tests.append(f"check_id IN ({_texts(told['check_id'])})")
-    about = " OR ".join(f"coalesce({test}, false)" for test in tests) or "true"
+    about = " OR ".join(f"coalesce({test}, false)" for test in tests)
+    if table == "reconciliation" or not tests:
+        about = "true"  # what is compared are expressions, and any of them may tell the treatment
     kept = set(TOLD[table].split()) - names
     shown = ", ".join(quote(c) if c in kept else f"CASE WHEN {about} THEN NULL ELSE {quote(c)} END AS {quote(c)}" for c in columns)
     return f"SELECT {shown} FROM published.{quote(table)}"
