@@ -18,8 +18,7 @@ CLEAN = f"""SELECT count(CASE WHEN ready THEN 1 END) AS n, count(*) AS of, max(v
             WHERE level = 'subject' AND criterion = 'all' AND {where("siteid", "subjid")}"""
 QUERIES = f"""SELECT count(CASE WHEN status = 'open' THEN 1 END) AS open, count(CASE WHEN status = 'answered' THEN 1 END) AS answered,
                      count(CASE WHEN status <> 'cancelled' THEN 1 END) AS of, count(*) AS listed FROM queries WHERE {where("siteid", "subjid")}"""
-FINDINGS = f"""SELECT count(*) AS of, count(CASE WHEN flag IN ('New', 'Reappeared', 'Changed', 'Review outdated') THEN 1 END) AS to_read,
-                      count(CASE WHEN coalesce(review_status, '') = '' OR review_outdated THEN 1 END) AS unreviewed
+FINDINGS = f"""SELECT count(*) AS of, count(CASE WHEN flag IN ('New', 'Reappeared', 'Changed', 'Review outdated') THEN 1 END) AS to_read
                FROM findings WHERE gone_on IS NULL AND {where("siteid", "subjid", "severity")}"""
 CHECKS = "SELECT count(CASE WHEN outcome IN ('not run', 'error') THEN 1 END) AS n, count(CASE WHEN outcome = 'error' THEN 1 END) AS errors, count(*) AS of FROM check_runs"
 BY_SEVERITY = f"SELECT severity, count(*) AS findings FROM findings WHERE gone_on IS NULL AND {where('siteid', 'subjid', 'severity')} GROUP BY severity ORDER BY severity"
@@ -86,7 +85,6 @@ def _numbers(view: View, reader: Reader, before: Reader | None, rows) -> list[pn
         parts.number("Open queries", queries.get("open"), queries.get("of"), "Queries that the site must act on, of all but cancelled ones.", change=_moved(queries, queries_before, "open"), href=view.link("queries")),
         parts.number("Answered queries", queries.get("answered"), queries.get("of"), "Queries that the site has answered and that we must look at, of all but cancelled ones.", change=_moved(queries, queries_before, "answered"), href=view.link("queries")),
         parts.number("Findings to read", findings.get("to_read"), findings.get("of"), "Findings that are new, changed or back, or whose review is outdated by a new value; of all that stand.", change=_moved(findings, findings_before, "to_read"), rows=lambda: rows("to read")),
-        parts.number("Findings not reviewed", findings.get("unreviewed"), findings.get("of"), "Findings that stand and that nobody has reviewed yet, or whose review is outdated.", change=_moved(findings, findings_before, "unreviewed"), rows=lambda: rows("not reviewed")),
         parts.number("Checks not run", checks.get("n"), checks.get("of"), f"Checks that were not run or ended in an error ({checks.get('errors') or 0} errors), of all; not run is not clean.", change=_moved(checks, checks_before, "n"), href=view.link("runs") if reader.may("see.runs") else ""),
         parts.number("Checklist lines done", None if lines is None else int(lines.status.isin(portfolio.DONE).sum()), None if lines is None else len(lines), "Lines of the lock checklist that are done, attested, waived or signed, of all lines.", href=view.link("readiness")),
     ]  # fmt: skip
@@ -125,8 +123,8 @@ def _findings(view: View, reader: Reader):
     show = parts.choice("Show", SHOWN, "to read")
     detail = pn.Column(sizing_mode="stretch_width", margin=0)
     table = parts.Table(
-        reader, LIST, view.filters | {"show": show.value}, name="findings", sort=[("severity", False)], key=["finding_id"], hide=["finding_id", "review_comment", "check_id"],
-        on_row=lambda row: _detail(view, detail, row), nothing="No finding matches.", titles={"flag": "What is new", "review_status": "Review"}, widths={"message": 380, "flag": 100, "form": 90},
+        reader, LIST, view.filters | {"show": show.value}, name="findings", sort=[("severity", False)], key=["finding_id"], hide=["finding_id", "review_comment", "check_id", "owner", "first_seen"],
+        on_row=lambda row: _detail(view, detail, row), nothing="No finding matches.", titles={"flag": "What is new", "review_status": "Review"}, widths={"message": 400, "flag": 100, "form": 100, "visit": 95},
     )  # fmt: skip
 
     def chosen(kind: str) -> None:

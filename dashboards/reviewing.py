@@ -64,7 +64,7 @@ def _form(view: View, finding_id: str, entered: pn.Column) -> pn.viewable.Viewab
     was = {field: entry.new for field, entry in reader.reviews(finding_id).items()}
     short = {"size": "small", "sizing_mode": "stretch_width", "margin": (4, 8)}
     fields = {
-        "status": pmui.Select(label=FIELDS["status"], options=["", *workbook.STATUSES], value=was.get("status", ""), **short),
+        "status": pmui.Select(label=FIELDS["status"], options={"(not reviewed)": ""} | {s: s for s in workbook.STATUSES}, value=was.get("status", ""), **short),
         "owner": pmui.TextInput(label=FIELDS["owner"], value=was.get("owner", ""), **short),
         "expires": pmui.TextInput(label=FIELDS["expires"], value=was.get("expires", ""), **short),
         "comment": pmui.TextAreaInput(label=FIELDS["comment"], value=was.get("comment", ""), rows=2, **short),

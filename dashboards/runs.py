@@ -17,7 +17,8 @@ CHECKS = """SELECT outcome, check_id, title, severity, action, n_findings, reaso
                    CASE outcome WHEN 'error' THEN 0 WHEN 'not run' THEN 1 WHEN 'findings' THEN 2 ELSE 3 END AS first
             FROM check_runs WHERE $outcome = '' OR outcome = $outcome"""
 COUNTS = "SELECT outcome, count(*) AS n FROM check_runs GROUP BY outcome"
-TRAIL = {"seq": "Entry", "when": "When (UTC)", "local_offset": "Local offset", "actor": "Who", "role": "Role", "act": "Act", "subject": "What", "field": "Field", "old": "Old", "new": "New", "reason": "Why", "run": "Run"}
+TRAIL = {"seq": "Entry", "when": "When (UTC, local offset)", "who": "Who (role)", "act": "Act", "subject": "What", "field": "Field", "old": "Old", "new": "New", "reason": "Why"}
+WIDTHS = {"seq": 60, "when": 150, "who": 130, "act": 85, "subject": 105, "field": 80, "old": 105, "run": 125, "status": 85, "as_of": 100, "by": 80, "shown": 75, "started_at": 135, "finished_at": 135}
 
 
 def page(view: View) -> pn.viewable.Viewable:
@@ -60,13 +61,17 @@ def _checks(reader: Reader) -> pn.viewable.Viewable:
 
 
 def _runs(reader: Reader, runs: pd.DataFrame) -> pn.viewable.Viewable:
-    return frame_table(reader, runs.assign(shown=runs.shown.map({True: "◀ shown", False: ""})), {"run": "Run", "status": "Outcome", "as_of": "Cut-off date", "snapshot": "Snapshot", "started_at": "Started (UTC)", "finished_at": "Finished (UTC)", "by": "By", "error": "Why it failed", "shown": ""}, "runs")  # fmt: skip
+    return frame_table(reader, runs.assign(shown=runs.shown.map({True: "◀ shown", False: ""}), started_at=runs.started_at.map(_moment), finished_at=runs.finished_at.map(_moment)), {"run": "Run", "status": "Outcome", "as_of": "Cut-off", "snapshot": "Snapshot", "started_at": "Started (UTC)", "finished_at": "Finished (UTC)", "by": "By", "error": "Why it failed", "shown": ""}, "runs")  # fmt: skip
+
+
+def _moment(text: str) -> str:
+    return text[:19].replace("T", " ")
 
 
 def _trail(reader: Reader, trail: pd.DataFrame) -> pn.viewable.Viewable:
     if trail.empty:
         return parts.state("nothing", "Nobody has decided anything yet.")
-    return frame_table(reader, trail.assign(when=trail.utc.str[:19].str.replace("T", " ")), TRAIL, "journal")
+    return frame_table(reader, trail.assign(when=trail.utc.str[:19].str.replace("T", " ") + " " + trail.local_offset, who=trail.actor + " (" + trail.role + ")"), TRAIL, "journal")
 
 
 def frame_table(reader: Reader, rows: pd.DataFrame, titles: dict[str, str], name: str) -> pn.viewable.Viewable:
@@ -74,10 +79,10 @@ def frame_table(reader: Reader, rows: pd.DataFrame, titles: dict[str, str], name
     rows = rows[list(titles)].astype(object)
     search = pmui.TextInput(label="Find in all columns", size="small", width=280, margin=(6, 8))
     told = parts.markup("", width=200, sizing_mode=None, margin=(16, 8))
-    long = {"new", "old", "reason", "error"}
+    long = {"new", "old", "reason", "error", "subject", "when", "who", "snapshot"}
     grid = pn.widgets.Tabulator(
-        rows, show_index=False, disabled=True, selectable=False, titles=titles, pagination="remote", page_size=15, layout="fit_columns", theme="materialize", theme_classes=["table-sm"],
-        formatters={c: {"type": "textarea" if c in long else "plaintext"} for c in rows.columns}, sizing_mode="stretch_width", margin=(0, 8),
+        rows, show_index=False, disabled=True, selectable=False, titles=titles, pagination="remote", page_size=15, layout="fit_columns", theme="simple",
+        formatters={c: {"type": "textarea" if c in long else "plaintext"} for c in rows.columns}, sizing_mode="stretch_width", margin=(0, 8), widths={c: w for c, w in WIDTHS.items() if c in rows.columns}, stylesheets=[parts.GRID],
     )  # fmt: skip
 
     def left() -> pd.DataFrame:
