@@ -157,7 +157,7 @@ def in_browser(address: str) -> None:
             turns.append(time.perf_counter() - started)
         for n in range(5 if QUICK else 20):
             page.get_by_label("Age in days", exact=True).last.click()
-            option = page.get_by_role("option", name=("0-7", "8-14", "15-21", "22-28", ">28")[n % 5], exact=True)
+            option = page.get_by_role("menuitem", name=("0-7", "8-14", "15-21", "22-28", ">28")[n % 5], exact=True)
             option.wait_for()
             before = grid.locator("[tabulator-field=query_id].tabulator-cell").first.inner_text()
             started = time.perf_counter()

@@ -104,7 +104,7 @@ class Frame:
         self.view = View(visitor, only, module.SLUG, **_asked(_address()))
         if len(self.view.studies) == 1 and not self.view.study:
             self.view.study = self.view.studies[0]
-        self.main = pn.Column(sizing_mode="stretch_width")
+        self.main = pn.Column(sizing_mode="stretch_width", styles={"max-height": "none"})  # else parts of a long page lie over each other
         self.menu = pn.pane.HTML("", stylesheets=[MENU], sizing_mode="stretch_width")
         self.news = pn.Column(visible=False, sizing_mode="stretch_width", margin=0)
         self.newer = pmui.Button(label="Show the new results", variant="outlined", visible=False, on_click=self._show_newer)

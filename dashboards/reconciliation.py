@@ -28,7 +28,7 @@ BY_RESULT = f"SELECT recon, result, count(*) AS rows FROM ({AGED}) GROUP BY reco
 BY_AGE = f"""
     SELECT CASE WHEN age_days IS NULL THEN 'not known' WHEN age_days <= 7 THEN '0-7' WHEN age_days <= 14 THEN '8-14' WHEN age_days <= 21 THEN '15-21' WHEN age_days <= 28 THEN '22-28' ELSE '>28' END AS age,
            min(coalesce(age_days, 99999)) AS place, count(*) AS rows FROM ({AGED}) WHERE coalesce(status, 'Open') IN ('Open', 'Review outdated') GROUP BY 1 ORDER BY place"""
-RUNS = "SELECT recon, title, outcome, left_label, right_label, left_records, right_records, agree, differ, only_left, only_right, ambiguous, other, reason FROM reconciliation_runs"
+RUNS = "SELECT recon, title, outcome, left_records, right_records, agree, differ, only_left, only_right, ambiguous, other, reason FROM reconciliation_runs"
 CODING = f"""
     SELECT count(*) AS terms, count(CASE WHEN NOT blank(code) THEN 1 END) AS coded, count(CASE WHEN blank(code) THEN 1 END) AS waiting
     FROM   coding WHERE {FILTERED}"""
@@ -82,7 +82,7 @@ def _reconciliation(view: View, reader: Reader) -> pn.viewable.Viewable:
             parts.number("On one side only", alone, None, "Records that only one of the two sources has."),
         ),
         later(lambda: parts.side_by_side(_bars(rows, "recon", "result", "What disagrees, by reconciliation"), _bars(ages, "age", "", "Not settled, by days since first found"))),
-        *([parts.Table(reader, RUNS, name="reconciliations", key=["recon"], size=8)] if runs is not None else []),
+        *([parts.Table(reader, RUNS, name="reconciliations", key=["recon"], size=8, widths={"recon": 96, "outcome": 72, "title": 250})] if runs is not None else []),
         parts.heading("What disagrees"),
         pn.FlexBox(recon, result, unsettled, sizing_mode="stretch_width"), table, sizing_mode="stretch_width",
     )  # fmt: skip

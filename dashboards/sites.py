@@ -18,7 +18,7 @@ ROWS = {  # where the rows behind a measure stand: the page, by the beginning of
 }
 MEASURES = """
     SELECT r.metric, r.title, r.not_run, r.definition, max(m.unit) AS unit, count(CASE WHEN m.category IS NOT NULL THEN 1 END) AS categories,
-           count(CASE WHEN m.level = 'site' THEN 1 END) AS sites
+           count(CASE WHEN m.level = 'site' THEN 1 END) AS sites, CAST(coalesce(sum(CASE WHEN m.level = 'study' THEN m.denominator END), 0) AS BIGINT) AS counted
     FROM   measure_runs AS r LEFT JOIN metrics AS m ON m.metric = r.metric GROUP BY r.metric, r.title, r.not_run, r.definition ORDER BY r.metric"""
 ONE = """
     SELECT coalesce(siteid, '(none)') AS site, coalesce(category, '') AS category, numerator, denominator, value, unit FROM metrics
@@ -38,7 +38,7 @@ def page(view: View) -> pn.viewable.Viewable:
 def _page(view: View) -> pn.viewable.Viewable:
     reader, given = view.reader, {"site": view.site}
     measures = reader.rows(MEASURES)
-    alone = measures[(measures.sites > 0) & (measures.categories == 0)]
+    alone = measures[(measures.sites > 0) & (measures.categories == 0) & (measures.counted > 0)]
     return pn.Column(
         parts.heading(TITLE, f"{reader.title} · cut-off {reader.as_of}", level=1),
         later(lambda: _judged(view, reader, alone), 500),
@@ -86,7 +86,7 @@ def _one(view: View, reader: Reader, measure: pd.Series) -> pn.viewable.Viewable
         rows = rows[["site", "numerator", "denominator", "value", "expected", "low_2", "high_2", "low_3", "high_3", "distance", "stands"]]
     else:
         rows = every.drop(columns=["category"]).sort_values(["value", "site"], ascending=[False, True], kind="stable", na_position="last")
-        drawn = parts.plot(figures.bars(rows.dropna(subset=["value"]), "site", "value", title=f"{measure.title} ({measure.unit})", height=380), "No limits: a median is not a share.")
+        drawn = parts.plot(figures.bars(rows.dropna(subset=["value"]), "site", "value", title=f"{measure.title} ({measure.unit})", height=380), "No limits: this is not a share of what is counted.")
     if view.site:
         rows = rows[rows.site == view.site]
     return pn.Column(
@@ -115,4 +115,6 @@ def _clean(reader: Reader, given: dict) -> pn.viewable.Viewable:
 
 def _not_run(measures: pd.DataFrame) -> list[pn.viewable.Viewable]:
     rows = measures[measures.not_run.fillna("") != ""]
-    return [parts.folded(f"{len(rows)} of {len(measures)} measures were not run", "; ".join(f"{m.title}: {m.not_run}" for m in rows.itertuples()))] if len(rows) else []
+    nothing = measures[(measures.not_run.fillna("") == "") & (measures.counted == 0)]
+    said = [parts.folded(f"{len(nothing)} measures have nothing to count", "; ".join(nothing.title))] if len(nothing) else []
+    return said + [parts.folded(f"{len(rows)} of {len(measures)} measures were not run", "; ".join(f"{m.title}: {m.not_run}" for m in rows.itertuples()))] * bool(len(rows))

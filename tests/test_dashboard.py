@@ -22,7 +22,7 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium on this machine (on Debian: apt-get install chromium)")
 HOSTILE = '<img src="x" onerror="document.title=\'taken\'"> <script>document.title="taken"</script> **bold** $$x$$'
-WAIT = 30_000  # milliseconds
+WAIT = 20_000  # milliseconds
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +37,8 @@ def study(tmp_path_factory):
         opened = studies.load("demo")
         with duckdb.connect(str(published(opened))) as con:
             con.execute("UPDATE queries SET text = ? WHERE query_id = (SELECT min(query_id) FROM queries WHERE status = 'open')", [HOSTILE])
-            con.execute("UPDATE findings SET message = ? WHERE finding_id = (SELECT min(finding_id) FROM findings WHERE subjid = $2)", [HOSTILE, subject(con)])
-            con.execute("UPDATE ae SET aeterm = ? WHERE subjid = $2", [HOSTILE, subject(con)])
+            con.execute("UPDATE findings SET message = $1 WHERE finding_id = (SELECT min(finding_id) FROM findings WHERE subjid = $2)", [HOSTILE, subject(con)])
+            con.execute("UPDATE ae SET aeterm = $1 WHERE subjid = $2", [HOSTILE, subject(con)])
         yield opened
 
 
@@ -134,7 +134,7 @@ def wait_for_rows(page, expected: int, at: int = -1) -> None:
 
 def choose(page, label: str, option: str) -> None:
     page.get_by_label(label, exact=True).last.click()
-    page.get_by_role("option", name=option, exact=True).click()
+    page.get_by_role("menuitem", name=option, exact=True).click()
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
