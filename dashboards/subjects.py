@@ -118,7 +118,7 @@ def _profile(view: View) -> pn.viewable.Viewable:
     found = reader.rows("SELECT * FROM subjects WHERE subjid = $subject ORDER BY siteid", given)
     back = parts.markup(f'<a href="{parts.text(view.link("subjects", subject=""))}">All subjects</a>')
     if found.empty:
-        return pn.Column(back, parts.state("nothing", f"There is no subject {subject} in these results."), sizing_mode="stretch_width")
+        return pn.Column(back, parts.heading(TITLE, level=1), parts.state("nothing", f"There is no subject {subject} in these results."), sizing_mode="stretch_width")
     one = found.iloc[0]
     named = {"siteid": "Site", "status": "Status", "arm": "Arm", "sex": "Sex", "age": "Age", "consent_date": "Consent", "randomised_date": "Randomised",
              "first_dose": "First dose", "last_dose": "Last dose", "disposition": "Disposition", "disposition_date": "Disposition date", "death_date": "Death", "last_contact": "Last contact"}  # fmt: skip
@@ -204,7 +204,7 @@ def _results(reader: Reader, kind: str, given: dict) -> pn.viewable.Viewable:
     rows = rows.assign(outside=(rows.value < rows.low) | (rows.value > rows.high))
     tests = rows.groupby(["test", "unit"], sort=False).outside.sum().reset_index().sort_values(["outside", "test", "unit"], ascending=[False, True, True], kind="stable")
     options = {f"{t.test}{f' ({t.unit})' if t.unit else ''}{f': {t.outside} outside' if t.outside else ''}": (t.test, t.unit) for t in tests.itertuples()}
-    chosen = parts.pmui.MultiChoice(label="Tests", options=options, value=list(options.values())[:4], size="small", sizing_mode="stretch_width")
+    chosen = parts.pmui.MultiChoice(label="Tests", options=options, value=list(options.values())[:4], sizing_mode="stretch_width")
     place = pn.Column(sizing_mode="stretch_width", margin=0)
 
     def draw(*_: object) -> None:

@@ -236,14 +236,14 @@ def test_text_from_data_is_shown_as_text(page, asked):
     cell.click()
     page.locator("dd", has_text="onerror").wait_for()
     who = page.locator(".tabulator").last.locator(".tabulator-cell[tabulator-field=subjid]").first.inner_text()
-    assert page.title().startswith("Outstanding queries")
+    assert "taken" not in page.title()
     show(page, f"subjects?study=demo&subject={who}")
     page.get_by_role("tab", name="Queries").click()
     page.get_by_text("onerror").first.wait_for()
-    assert page.title().startswith("Subjects")
+    assert "taken" not in page.title() and page.title() != "1"
     show(page, "subjects?study=demo&subject=" + "%3Cscript%3Edocument.title%3D1%3C%2Fscript%3E")
-    page.get_by_text("There is no subject <script>").wait_for()
-    assert page.title().startswith("Subjects")
+    page.get_by_text("There is no subject <script>").first.wait_for()
+    assert "taken" not in page.title() and page.title() != "1"
 
 
 def test_a_site_that_stands_out_is_judged_by_its_size_and_filters_the_dashboard(page, asked):
