@@ -163,7 +163,7 @@ def read_measure(measure: SqlFile) -> list[MeasureCase]:
             raise CdmError(f"{path}: rows must end in `because`; what comes out must begin with `level` and end in `because`.")
         if uneven := [cells for cells in rows if len(cells) != len(names)] + [cells for cells in lines if len(cells) != len(header)]:
             raise CdmError(f"{path}: the line {' | '.join(uneven[0])} has not as many cells as its header.")
-        places = _places(path, names[:-1], standard.tables())
+        places = _places(path, names[:-1], standard.tables() | standard.results())
         loaded = tuple(_case(at, places, [*cells[:-1], "", cells[-1]]) for at, cells in enumerate(rows, 1))
         expected = tuple(dict(zip(header, cells, strict=True)) for cells in lines)
         found.append(MeasureCase(loaded, expected, params, number))
@@ -181,7 +181,7 @@ def _case(number: int, places: list[tuple[str, str]], cells: list[str]) -> Case:
         if cell:
             rows.setdefault(table, {})[column] = cell
     for table, row in rows.items():
-        names = {column.name for column in standard.tables()[table]}
+        names = {column.name for column in (standard.tables() | standard.results())[table]}
         for column, default in (
             ("subjid", subject),
             ("siteid", "01"),

@@ -129,7 +129,10 @@ def not_collected(
 
     error: what DuckDB said of it, which settles a column that one of its tables has and another has not.
     """
-    used = con.get_table_names(re.sub(r"\$\w+", "NULL", file.sql)) & set(standard.tables())
+    named = con.get_table_names(re.sub(r"\$\w+", "NULL", file.sql))
+    if made := sorted(name for name in named & set(standard.results()) if name not in there):
+        return f"this run has no table {', '.join(made)}"
+    used = named & set(standard.tables())
     absent = {name for name in used if name not in there} - set(file.optional)
     reasons = [f"table {name} is not collected" for name in sorted(absent)]
     words = set(re.findall(r"\w+", re.sub(r"--[^\n]*|'[^']*'", " ", file.sql).lower()))
@@ -208,9 +211,10 @@ def refuse_unknown(study: Study | None, checks: list[SqlFile]) -> None:
     by_id = {check.id: check for check in checks}
     problems = [f"off.{id_}: there is no check {id_}" for id_ in study.off if id_ not in by_id]
     by_id |= {measure.id: measure for measure in sqlfile.read_folder(standard.SQL / "measures", "measure")}
+    by_id |= {criterion.id: criterion for criterion in sqlfile.read_folder(standard.SQL / "readiness", "criterion")}
     for id_, params in study.parameters.items():
         if id_ not in by_id:
-            problems.append(f"parameters.{id_}: there is no check or measure {id_}")
+            problems.append(f"parameters.{id_}: there is no check, measure or criterion {id_}")
             continue
         known = by_id[id_].params
         problems += [

@@ -112,15 +112,20 @@ def runs(study: Study) -> pd.DataFrame:
     return pd.DataFrame(found, columns=["run", *names[:-1], "published", names[-1]])
 
 
-def week_before(study: Study, as_of: str) -> dict | None:
-    """The manifest of the last complete run with an earlier cut-off; running a week again compares with the same week before."""
-    complete = []
+def weeks_before(study: Study, as_of: str) -> list[dict]:
+    """The manifest of the last complete run of each earlier cut-off date, in their order; running a week again looks at the same weeks."""
+    weeks = {}
     for path in sorted((study.folder / "runs").glob("*/")):
         manifest = _manifest(path)
         there = (study.folder / "marts" / manifest.get("mart", "-")).exists()
         if manifest.get("status") == "complete" and manifest["as_of"] < as_of and there:
-            complete.append(manifest)
-    return max(complete, key=lambda manifest: (manifest["as_of"], manifest["run"]), default=None)
+            weeks[manifest["as_of"]] = manifest
+    return [weeks[day] for day in sorted(weeks)]
+
+
+def week_before(study: Study, as_of: str) -> dict | None:
+    """The manifest of the last complete run with an earlier cut-off date."""
+    return next(reversed(weeks_before(study, as_of)), None)
 
 
 def _hold(folder: Path) -> None:

@@ -8,7 +8,7 @@ import math
 import duckdb
 import pandas as pd
 
-from cdmlib import cases, checks, mart, queries, sqlfile, standard, tables
+from cdmlib import cases, checks, edc, mart, queries, sqlfile, standard, tables
 from cdmlib import study as studies
 from cdmlib.cases import CaseResult
 from cdmlib.errors import CdmError
@@ -28,6 +28,9 @@ SHOWN = {  # a number with what it is made of, by unit
         ("" if pd.isna(row.value) else f"{row.value:g} days ") + f"({row.numerator} of {row.denominator})"
     ),
     "queries": lambda row: f"{row.numerator} of {row.denominator}",
+} | {  # one number for each so many of another
+    unit: lambda row: ("" if pd.isna(row.value) else f"{row.value:g} ") + f"({row.numerator} and {row.denominator})"
+    for unit in ("per subject", "per 100 pages", "per 10,000 values")
 }
 OTHERWISE = {  # what stands in a column that a measure does not give
     "category": "CAST(NULL AS VARCHAR)",
@@ -46,9 +49,12 @@ def run(work: Work) -> pd.DataFrame:
 
     Returns one row per measure: metric, title, rows, and why it was not run (as when a study gives no query listing).
     """
-    con, there = work.con, tables.collected(work.con)
+    con = work.con
     con.execute(f"CREATE OR REPLACE TABLE metrics ({METRICS})")
     con.execute(f"CREATE OR REPLACE TABLE measure_runs ({MEASURE_RUNS})")
+    _fill_check_fields(work)
+    _fill_gone(work)
+    there = tables.collected(con)
     for measure in library():
         given = measure.params | work.study.parameters.get(measure.id, {})
         said = definition(measure, given)
@@ -68,6 +74,43 @@ def run(work: Work) -> pd.DataFrame:
             reason = reason or checks.not_collected(con, measure, there, str(error)) or f"error: {tables.reason(error)}"
         con.execute("INSERT INTO measure_runs VALUES (?, ?, ?, ?, ?)", [measure.id, measure.title, rows, reason, said])
     return con.execute("SELECT metric, title, rows, not_run FROM measure_runs ORDER BY metric").df()
+
+
+def _fill_check_fields(work: Work) -> None:
+    """The table check_fields: the field that each check is about, the first when there are several; none for checks on all fields."""
+    rows = []
+    for check in checks.library(work.study):
+        domain, field = next(iter(edc.fields_of(check, work.study)), (None, None)) if check.domain != "items" else (None, None)
+        rows.append([check.id, domain, field])
+    work.con.execute("CREATE OR REPLACE TABLE check_fields (check_id VARCHAR, domain VARCHAR, field VARCHAR)")
+    work.con.executemany("INSERT INTO check_fields VALUES (?, ?, ?)", rows)
+
+
+def _fill_gone(work: Work) -> None:
+    """The table subjects_gone: subjects of earlier weeks who are not in this extract, so that leaving a denominator is not leaving unseen."""
+    con, before = work.con, mart.week_before(work.study, work.as_of)
+    con.execute("CREATE OR REPLACE TABLE subjects_gone (siteid VARCHAR, subjid VARCHAR, status VARCHAR, last_seen VARCHAR)")
+    if not before:
+        return
+    con.execute(f"ATTACH {standard.literal(str(work.study.folder / 'marts' / before['mart']))} AS week_before (READ_ONLY)")
+    try:
+        tables_then = {name for (name,) in con.execute("SELECT table_name FROM information_schema.tables WHERE table_catalog = 'week_before'").fetchall()}
+        already = "UNION ALL SELECT siteid, subjid, status, last_seen FROM week_before.subjects_gone" if "subjects_gone" in tables_then else ""
+        con.execute(
+            f"""INSERT INTO subjects_gone SELECT siteid, subjid, status, last_seen
+                FROM (SELECT siteid, subjid, status, $day AS last_seen FROM week_before.subjects {already}) AS b
+                WHERE NOT EXISTS (FROM subjects AS s WHERE s.subjid = b.subjid) ORDER BY siteid, subjid""",
+            {"day": before["as_of"]},
+        )
+    finally:
+        con.execute("DETACH week_before")
+
+
+def show_gone(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """Subjects of earlier weeks who are not in this extract, and count in no number: site, subject, status then, last seen."""
+    return con.execute(
+        'SELECT siteid AS site, subjid AS subject, status AS "status then", last_seen AS "last seen in the extract of" FROM subjects_gone ORDER BY siteid, subjid'
+    ).df()
 
 
 def select(
@@ -139,7 +182,7 @@ def results(study: str, cutoff: str = "", run: str = "") -> duckdb.DuckDBPyConne
 
 def run_cases() -> list[tuple[SqlFile, list[CaseResult], str]]:
     """Every measure with the results of its cases, a result per line that must come out, and why they could not be run."""
-    con, results = standard.empty_database(), []
+    con, results = standard.empty_database(standard.tables() | standard.results()), []
     for measure in library():
         try:
             results.append((measure, _run_cases(measure, con), ""))

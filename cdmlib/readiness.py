@@ -66,7 +66,11 @@ def lines() -> tuple[Line, ...]:
 
 
 def library() -> list[SqlFile]:
-    """Every criterion, by id. A criterion's SELECT gives one row per thing that blocks; no row means that it is met."""
+    """Every criterion, by id. A criterion's SELECT gives one row per thing that blocks; no row means that it is met.
+
+    A row with a text in the column not_run says why the criterion can't be worked out; it is then not run, whatever else it gives.
+    `listing:` in the header names a kind of issue that the study's table file edc_issues must have.
+    """
     return sqlfile.read_folder(standard.SQL / "readiness", "criterion")
 
 
@@ -248,10 +252,17 @@ def _run_one(con: duckdb.DuckDBPyConnection, criterion: SqlFile, study: Study, a
     """Put a criterion's rows into blockers; how it ended, why it was not run, and how many rows there are."""
     if criterion.id in study.readiness.off:
         return "off", f"switched off in study.toml: {study.readiness.off[criterion.id]}", 0
+    issues = study.folder / "tables" / "edc_issues.sql"
+    if (kind := criterion.header.get("listing")) and issues.exists() and standard.literal(kind) not in issues.read_text(encoding="utf-8"):
+        return "not run", f"tables/edc_issues.sql has no listing of the kind {kind}", 0
     sql = tables.with_optional(criterion, there)
     params = checks.used_params(sql, {"as_of": as_of} | criterion.params | study.parameters.get(criterion.id, {}))
     try:
         columns = tables.columns_of(con, sql, params)
+        if "not_run" in columns:
+            told = con.execute(f"SELECT DISTINCT not_run FROM ({sql}\n) WHERE not_run IS NOT NULL ORDER BY not_run", params).fetchall()
+            if told:
+                return "not run", "; ".join(why for (why,) in told), 0
         own = {name: f"CAST({name} AS VARCHAR)" if name in columns else "NULL" for name in GIVEN}
         own["owner"] = f"coalesce({own['owner']}, $owner)"
         con.execute(

@@ -21,7 +21,7 @@ KEYS = {  # kind: (keys that must be there, keys that may be there)
     "listing": (("title",), ("params", "optional")),
     "table": (("title",), ("from", "optional")),
     "measure": (("title",), ("params", "optional")),
-    "criterion": (("title", "owner", "lines"), ("clean", "params", "optional")),
+    "criterion": (("title", "owner", "lines"), ("clean", "params", "optional", "listing")),
     "suggestions": (("title",), ("params",)),
 }
 

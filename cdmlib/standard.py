@@ -12,7 +12,7 @@ import duckdb
 from cdmlib.errors import CdmError
 
 SQL = Path(__file__).parent / "sql"
-SQL_TYPES = {"text": "VARCHAR", "date": "VARCHAR", "number": "DOUBLE", "integer": "BIGINT"}
+SQL_TYPES = {"text": "VARCHAR", "date": "VARCHAR", "number": "DOUBLE", "integer": "BIGINT", "boolean": "BOOLEAN"}
 ROLES = ("key", "required", "expected", "optional")
 DERIVED = ("subjects", "visits", "queries", "pages", "visit_status")  # made from the other tables by the library's own table files
 THIRD_PARTY = ("safety", "lbx", "samples", "irt", "epro", "device")  # what others say of the same subjects, to be reconciled with the EDC
@@ -81,6 +81,12 @@ def tables() -> dict[str, tuple[Column, ...]]:
     own = {path.stem: read_columns(path) for path in sorted((SQL / "standard").glob("*.csv")) if path.stem != "common"}
     alone = ("fields", "visit_plan", "reconciliation", "reconciliation_runs", *REFERENCE)
     return {name: columns if name in alone else _with_common(common, columns) for name, columns in own.items()}
+
+
+@cache
+def results() -> dict[str, tuple[Column, ...]]:
+    """Those tables of a run's results that measures read, with the columns that they may rely on."""
+    return {path.stem: read_columns(path) for path in sorted((SQL / "standard" / "results").glob("*.csv"))}
 
 
 def _with_common(common: tuple[Column, ...], own: tuple[Column, ...]) -> tuple[Column, ...]:

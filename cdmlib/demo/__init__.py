@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from cdmlib.demo import dictionaries, errors_planted, extract, feeds, generate, queries
+from cdmlib.demo import dictionaries, errors_planted, extract, feeds, generate, operations, queries, readiness_key
 from cdmlib.demo.generate import CUT_OFFS
 from cdmlib.demo.lists import CONTENT, Row
 from cdmlib.demo.scoring import (
@@ -66,6 +66,10 @@ def create(folder: Path, seed: int = SEED) -> None:
         extract.write(folder / "incoming" / cutoff, cutoff, moment, subjects, records)
         queries.write(folder / "incoming" / cutoff, cutoff, moment, subjects, records, asked)
     feeds.write(folder, seed, subjects, records, planted, len(right))
+    statuses = [operations.status(seed, week, subjects, records, planted, asked.values()) for week in range(1, len(CUT_OFFS) + 1)]
+    for status in statuses:
+        operations.write(folder / "incoming" / CUT_OFFS[status.week - 1], status, subjects)
+    readiness_key.write(folder / "readiness_key.csv", statuses, records, planted, asked.values())
     settings = (CONTENT / "study.toml").read_bytes().replace(b'id = "demo" ', f'id = "{folder.name}" '.encode(), 1)
     (folder / "study.toml").write_bytes(settings)
     (folder / "tables").mkdir()

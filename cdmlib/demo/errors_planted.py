@@ -198,7 +198,7 @@ def _pair(trial: Trial, kind: Row, rng: Rng, first: int, last: int | None, how: 
             end = _during(rng, last + 1) if last else None
             for index, values in wrong:
                 _overlay(trial, index, trial.records[index].created, end, values)
-            trial.used.add(one.id)
+            trial.used.update((one.id, other.id))  # a second error in either would have two causes
             (index, values), *_ = wrong
             field = next(iter(values))
             before = trial.records[index].right(MOMENTS[first - 1])[field]

@@ -262,7 +262,7 @@ def death_against_outcome(c: Case) -> Row | None:
 
 def ae_duplicate_in_other_words(c: Case) -> Row | None:
     wrong = ae_duplicate(c)
-    return wrong and wrong | {"AETERM": f"Episode of {c.v['AETERM'].lower()}"}
+    return wrong and wrong | {"AETERM": f"Episode of {c.v['AETERM'].lower()}", "AECONTRT": "N"}
 
 
 def drug_withdrawn_without_disposition(c: Case) -> Row | None:
@@ -310,7 +310,10 @@ def mh_start_after_end(c: Case) -> Row | None:
 
 def vs_blood_pressure_swapped(c: Case) -> Row | None:
     upper, lower = c.v.get("SYSBP"), c.v.get("DIABP")
-    return {"SYSBP": lower, "DIABP": upper} if upper and lower and int(lower) >= 72 and int(upper) <= 118 else None
+    if not upper or not lower or int(lower) < 72 or int(upper) > 118:
+        return None
+    far_off = tuple(("VS013", c.index, field) for field in ("SYSBP", "DIABP"))  # from the visits before and after
+    return {"SYSBP": lower, "DIABP": upper, "also": far_off}
 
 
 def vs_implausible(c: Case) -> Row | None:

@@ -2,6 +2,7 @@
 title:    Laboratory name or reference range missing
 owner:    DM
 lines:    15
+listing:  lab range
 optional: edc_issues.what
 
 Open issues of the EDC's listing of missing laboratory names, ranges and units.

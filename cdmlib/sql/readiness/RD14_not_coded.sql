@@ -4,8 +4,8 @@ owner:    coder
 lines:    17
 clean:    yes
 
-Adverse events, history and medications whose term has no approved code.
+Reported terms of adverse events, history and medications that have no code: neither the machine nor a coder has given one.
 */
 SELECT siteid, subjid, record_key, verbatim || ': ' || status AS what
 FROM   coding
-WHERE  status <> 'coded'
+WHERE  status NOT IN ('autocoded', 'decided', 'approved')

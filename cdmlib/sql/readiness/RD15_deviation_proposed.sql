@@ -2,6 +2,7 @@
 title:    Protocol deviation not confirmed
 owner:    CRA
 lines:    19
+listing:  deviation
 optional: edc_issues.what
 
 Deviations of the EDC's listing that are proposed and not confirmed.

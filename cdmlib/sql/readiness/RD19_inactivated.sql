@@ -2,6 +2,7 @@
 title:    Inactivated record not reviewed
 owner:    DM
 lines:    23
+listing:  inactivated
 optional: edc_issues.what, edc_issues.state
 
 Records, forms and folders of the EDC's listing of what was inactivated whose status does not say that it was reviewed.
