@@ -37,7 +37,7 @@ def shown(page, role="lead", **given):
 
 def test_there_is_a_file_for_every_page_and_it_says_what_it_is():
     assert tuple(PAGES) == board.PAGES
-    assert all(module.SLUG == slug and module.TITLE for slug, module in PAGES.items())
+    assert all(slug == module.SLUG and module.TITLE for slug, module in PAGES.items())
 
 
 @pytest.mark.parametrize("page", board.PAGES)
