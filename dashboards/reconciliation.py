@@ -65,7 +65,7 @@ def _reconciliation(view: View, reader: Reader) -> pn.viewable.Viewable:
     recon, result = parts.choice("Reconciliation", {"all": ""} | {r: r for r in rows.recon.drop_duplicates()}), parts.choice("Result", {"all": ""} | {r: r for r in rows.result.drop_duplicates()})
     unsettled = parts.choice("Status", {"not settled": "yes", "all": ""}, "yes")
     table = parts.Table(reader, DISAGREES, given | {"recon": "", "result": "", "unsettled": "yes"}, name="reconciliation", sort=[("age_days", True)], key=["recon", "record_key"], hide=["record_key"],
-                        nothing="Nothing disagrees.", widths={"recon": 90, "result": 82, "field_label": 100})  # fmt: skip
+                        nothing="Nothing disagrees.", widths={"recon": 104, "result": 76, "record": 120, "field_label": 90})  # fmt: skip
 
     def listed(*_: object) -> None:
         table.select(DISAGREES, given | {"recon": recon.value, "result": result.value, "unsettled": unsettled.value})
@@ -82,7 +82,7 @@ def _reconciliation(view: View, reader: Reader) -> pn.viewable.Viewable:
             parts.number("On one side only", alone, None, "Records that only one of the two sources has."),
         ),
         later(lambda: parts.side_by_side(_bars(rows, "recon", "result", "What disagrees, by reconciliation"), _bars(ages, "age", "", "Not settled, by days since first found"))),
-        *([parts.Table(reader, RUNS, name="reconciliations", key=["recon"], size=8, widths={"recon": 96, "outcome": 72, "title": 250})] if runs is not None else []),
+        *([parts.Table(reader, RUNS, name="reconciliations", key=["recon"], size=8, titles={"reason": "Left out or not run"}, widths={"recon": 104, "outcome": 66, "title": 210} | dict.fromkeys(("left_records", "right_records", "agree", "differ", "only_left", "only_right", "ambiguous", "other"), 62))] if runs is not None else []),
         parts.heading("What disagrees"),
         pn.FlexBox(recon, result, unsettled, sizing_mode="stretch_width"), table, sizing_mode="stretch_width",
     )  # fmt: skip
