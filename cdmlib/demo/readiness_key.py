@@ -128,7 +128,7 @@ def _coding(week: int, records: list[Record], planted: list[Planted], terms: lis
     for record in records:
         shown = record.shown(MOMENTS[week - 1]) if record.form in CODED else None
         term = shown[0].get(CODED[record.form], "") if shown and shown[2] else ""
-        if term and term.casefold() not in known:
+        if term and term.strip().casefold() not in known:  # spaces around a term are no other term
             held.add(record.subject)
     changed = {records[e.index].subject for e in planted if e.last == week - 1 and e.field in CODED.values()}
     unsaid["RD16"] |= changed
