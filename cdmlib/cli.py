@@ -169,16 +169,148 @@ def changes(study: str, before: str, after: str, most: int, file: Path | None) -
 @main.command()
 @click.argument("study")
 def runs(study: str) -> None:
-    """The runs of STUDY: complete, failed (also those that were killed) or running, and which one is published."""
-    from cdmlib import mart
+    """The runs of STUDY: complete, failed (also those that were killed) or running, which one is published, and their archives.
+
+    Seals the runs that ended without an archive.
+    """
+    from cdmlib import archive, notebooks
     from cdmlib import study as studies
 
-    for run in mart.runs(studies.load(study)).itertuples():
+    opened = studies.load(study)
+    archive.seal_left_over(opened, notebooks.folder())
+    for run in archive.runs(opened).itertuples():
         when = f"{run.started_at} to {run.finished_at}" if run.finished_at else f"{run.started_at}"
         shown = ", published" if run.published else ""
-        out.print(f"{run.run}  {run.status}{shown}, as of {run.as_of}, {when}, by {run.by}", markup=False)
+        sealed = f"archive {run.archive[:12]} signed by {run.signed_by}" if run.archive else "no archive yet"
+        out.print(f"{run.run}  {run.status}{shown}, as of {run.as_of}, {when}, by {run.by}; {sealed}", markup=False)
+        if run.changed:
+            out.print(f"  changed since the run before: {run.changed}", markup=False)
         if run.error:
             out.print(f"  {run.error}", markup=False)
+
+
+@main.command()
+@click.argument("study")
+@click.argument("run")
+@click.option("--out", "path", type=click.Path(dir_okay=False, path_type=Path), help="Write the run, with all that re-executing it needs, into this zip.")
+@click.option("--sign", "meaning", default="", metavar="MEANING", help="Sign the archive as yourself; say what the signature means. The password is asked for.")
+@click.option("--as", "person", default="", help="Who signs; $CDM_USER or the signed-in user when not given.")
+@click.option("--password", default="", help="Asked for when not given; do not keep it in scripts.")
+def archive(study: str, run: str, path: Path | None, meaning: str, person: str, password: str) -> None:
+    """Sign the archive of RUN of STUDY, or take it away as one zip for `cdm verify` and `cdm restore`."""
+    from cdmlib import archive as archives
+    from cdmlib import restore as away
+    from cdmlib import study as studies
+
+    opened = studies.load(study)
+    if not path and not meaning:
+        raise CdmError("Say what to do with the archive: --out FILE.zip, or --sign MEANING.")
+    if meaning:
+        who = _person(opened, person, "archive.signed")
+        made = archives.sign(opened, run, who, password or click.prompt("Password", hide_input=True), meaning)
+        out.print(f"Signed: {made.name} ({made.role}), {made.signed_at} (UTC), meaning: {made.meaning}; key {made.fingerprint}", markup=False)
+    if path:
+        if path.suffix != ".zip":
+            raise CdmError(f"{path.name} must end in .zip.")
+        away.take_away(opened, run, path)
+        out.print(f"{path} ({path.stat().st_size / 1e6:.1f} MB) and {away.signature_of(path).name}; the keys are in {opened.folder / 'keys.csv'}", markup=False)
+
+
+@main.command("verify")
+@click.argument("study")
+@click.argument("run")
+@click.option("--here", is_flag=True, help="Re-execute with the packages of this environment, not in a fresh one made from the archived lock.")
+@click.option("--wheels", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A folder with the packages, so that no network is needed.")
+@click.option("--keys", "known", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The keys.csv that you trust; the study's own when not given.")
+@click.option("--no-run", is_flag=True, help="Only files, signatures and journal; nothing is executed.")
+@click.option("--no-nbval", is_flag=True, help="Without nbval's second opinion.")
+@click.option("--out", "folder", type=click.Path(file_okay=False, path_type=Path), help="Folder of the report; verifications/ of the study, or the working folder.")
+@click.option("--as", "person", default="", help="Sign the report as this person; the password is asked for.")
+@click.option("--password", default="", help="Asked for when not given; do not keep it in scripts.")
+def verify_run(study: str, run: str, here: bool, wheels: Path | None, known: Path | None, no_run: bool, no_nbval: bool, folder: Path | None, person: str, password: str) -> None:
+    """Prove that RUN of STUDY (or FILE.zip of one) is what it was: PASS or FAIL per level, as one page.
+
+    L0 files, L1 signatures, L2 journal, L3 the same result when executed again, L4 what today's version does differently.
+    """
+    from cdmlib import keys, verify
+    from cdmlib import study as studies
+
+    sign = None
+    if person:
+        opened = studies.load(study)
+        who, key = _person(opened, person, "archive.key"), None
+        key = keys.of_person(opened, who, password or click.prompt("Password", hide_input=True))
+        name, role = next((p.name, p.role) for p in opened.people if p.id == who)
+
+        def sign(subject: str, digest: str) -> str:
+            return keys.sign(key, subject, digest, who, name, role, "I made this verification")
+
+    report = verify.run(study, run, here, wheels, known, not no_run, not no_nbval, lambda text: out.print(text, markup=False))
+    there = studies.folder_of(study)
+    page = verify.write(report, folder or (there / "verifications" if there.is_dir() else Path.cwd()), sign)
+    for level in report.levels:
+        out.print(f"{level.id}  {level.status:<8} {level.title}", markup=False)
+        for line in (*level.said, *(f"{d.file}, {d.where}: {d.archived!r} became {d.again!r}" for d in level.differences[:10])):
+            out.print(f"      {line}", markup=False)
+        if level.excluded:
+            out.print("      excluded by the archived policy: " + ", ".join(f"{name} {n} times" for name, n in level.excluded.items()), markup=False)
+    out.print(f"{report.said}. Report: {page}", markup=False)
+    if not report.ok:
+        sys.exit(1)
+
+
+@main.command()
+@click.argument("study")
+@click.option("--subject", required=True, help="The subject's id.")
+@click.option("--record", required=True, help="The record's key, as the workbook shows it.")
+@click.option("--field", "field_", required=True, help="The standard column (aestdtc), or the source's own field (AESTDAT).")
+@click.option("--out", "folder", type=click.Path(file_okay=False, path_type=Path), help="Folder of the pages; traces/ of the study when not given.")
+def trace(study: str, subject: str, record: str, field_: str, folder: Path | None) -> None:
+    """Show the life of a value of STUDY: the line as received, each snapshot, findings, queries, decisions, what was delivered."""
+    from cdmlib import study as studies
+    from cdmlib import trace as traces
+
+    opened = studies.load(study)
+    life = traces.of(opened, subject, record, field_)
+    out.print(f"{life.table}.{life.field} ({life.label}) of {life.record}, made from {', '.join(life.made_from) or 'nothing in the source alone'}: {life.value or '(blank)'}", markup=False)
+    for name, heading in traces.HEADINGS.items():
+        out.print(f"{heading}: {len(getattr(life, name)) or 'none'}", markup=False)
+        for row in getattr(life, name):
+            out.print("  " + " | ".join(str(value) for value in row.values() if value != ""), markup=False)
+    out.print(f"Pages: {traces.write(life, folder or opened.folder / 'traces')}", markup=False)
+
+
+@main.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--into", type=click.Path(file_okay=False, path_type=Path), help="Data folder to restore into; $CDM_DATA or `data` when not given.")
+def restore(file: Path, into: Path | None) -> None:
+    """Make a working study folder of FILE, an archived run or a backup."""
+    from cdmlib import restore as back
+    from cdmlib import study as studies
+
+    target = into or studies.data_folder()
+    target.mkdir(parents=True, exist_ok=True)
+    out.print(f"Restored: {back.restore(file, target).folder}", markup=False)
+
+
+@main.command()
+@click.argument("study")
+@click.option("--to", "folder", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder for the backup; best on another disk.")
+@click.option("--drill", is_flag=True, help="Also restore it into an empty folder and compare; the journal keeps the result.")
+def backup(study: str, folder: Path, drill: bool) -> None:
+    """Write the whole of STUDY into one signed zip."""
+    from cdmlib import restore as back
+    from cdmlib import study as studies
+
+    opened = studies.load(study)
+    path = back.backup(opened, folder)
+    out.print(f"{path} ({path.stat().st_size / 1e6:.1f} MB)", markup=False)
+    if drill:
+        faults = back.drill(opened, path)
+        for line in faults or ["Drill passed: journal, archives and results came back as they are."]:
+            out.print(line, markup=False)
+        if faults:
+            sys.exit(1)
 
 
 @main.command()
@@ -538,13 +670,28 @@ def people(ctx: click.Context, study: str) -> None:
 @click.pass_obj
 def password(study: object, person: str, old: str, new: str) -> None:
     """Set your password, which you give again whenever you sign."""
+    from cdmlib import keys
     from cdmlib import people as persons
 
     who = _person(study, person, "password")
     if not old and persons.has_password(who):
         old = click.prompt("Old password", hide_input=True)
     persons.set_password(study, who, new, old)
+    keys.renew_password(who, old, new)
     out.print(f"The password of {who} is set.", markup=False)
+
+
+@people.command()
+@PERSON
+@PASSWORD
+@click.option("--reason", default="", help="Why, when you have a key already.")
+@click.pass_obj
+def key(study: object, person: str, password: str, reason: str) -> None:
+    """Make the key that you sign archives with; your password opens it."""
+    from cdmlib import keys
+
+    made = keys.create(study, _person(study, person, "archive.key"), password, reason)
+    out.print(f"Key {keys.fingerprint(made)}; it is listed in {study.folder / 'keys.csv'}", markup=False)
 
 
 @people.command()
@@ -876,6 +1023,26 @@ def uat(study: str | None, folder: Path | None) -> None:
     for line in done.failures:
         out.print(f"  {line}", markup=False)
     if done.failures:
+        sys.exit(1)
+
+
+@main.command()
+@click.option("--out", "folder", type=click.Path(file_okay=False, path_type=Path), default=Path("docs") / "validation", show_default=True, help="Folder of the evidence.")
+@click.option("--tests", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Folder of the tests; that of this checkout when not given.")
+@click.option("--no-demo", is_flag=True, help="Without running the synthetic study and executing it again.")
+def validate(folder: Path, tests: Path | None, no_demo: bool) -> None:
+    """Write the validation evidence: installation (IQ), operation (OQ), and a form for the organisation's own trial (PQ)."""
+    from cdmlib import validation
+
+    here = Path(validation.__file__).parent.parent / "tests"
+    made = validation.write(folder, tests or (here if here.is_dir() else None), not no_demo, lambda text: out.print(text, markup=False))
+    for line in made.failures:
+        out.print(f"  {line}", markup=False)
+    passed = sum(r["outcome"] == "passed" for r in made.requirements)
+    out.print(
+        f"{len(made.packages)} packages, {passed} of {len(made.requirements)} requirements passed, {made.cases['passed']} of {made.cases['cases']} cases: {folder / 'oq.html'}", markup=False
+    )
+    if made.failures:
         sys.exit(1)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zipfile
 from pathlib import Path
 
 import duckdb
@@ -37,6 +38,13 @@ def of_file(path: Path) -> str:
     """SHA-256 of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def of_zip(path: Path) -> str:
+    """SHA-256 over the names and contents of a zip's members (a workbook is one): not over how they are compressed."""
+    with zipfile.ZipFile(path) as file:
+        members = sorted((name, hashlib.sha256(file.read(name)).hexdigest()) for name in file.namelist())
+    return of_json(members)
 
 
 def of_json(facts: object) -> str:

@@ -273,6 +273,34 @@ def export(study: Study, path: Path) -> int:
     return len(entries)
 
 
+def as_line(entry: Entry) -> str:
+    """An entry as one line of JSON, verbatim."""
+    return json.dumps(vars(entry), ensure_ascii=False) + "\n"
+
+
+def from_lines(text: str) -> list[Entry]:
+    """The entries that lines of JSON hold. Raises CdmError when they are not whole."""
+    try:
+        return [Entry(**json.loads(line)) for line in text.split("\n") if line]
+    except (ValueError, TypeError) as error:
+        raise CdmError(f"These lines are not journal entries: {error}.") from None
+
+
+def restore(study: Study, entries: Sequence[Entry]) -> None:
+    """Put entries of a copy back, word for word, into a journal that has none. Raises CdmError when it has some, or when their chain is broken."""
+    _, bad, _ = _walk(entries, [])
+    if bad:
+        raise CdmError(f"The copy of the journal can't be put back: {bad[1]}")
+    with _open(study, write=True) as con:
+        if sa.inspect(con).has_table("journal") and _head(con, study)[0]:
+            raise CdmError(f"{_place(study)} has entries of {study.id} already; nothing was put back.")
+        if not sa.inspect(con).has_table("journal"):
+            TABLE.create(con)
+        _put_guards(con)
+        for entry in entries:
+            con.execute(TABLE.insert(), vars(entry))
+
+
 def who(study: Study) -> tuple[str, str]:
     """The acting person and role: $CDM_USER or the signed-in user, who must be listed where the study lists people."""
     try:

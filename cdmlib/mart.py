@@ -23,6 +23,7 @@ from cdmlib.errors import CdmError
 from cdmlib.snapshot import Snapshot
 from cdmlib.study import Study
 
+EARLIER = 12  # weeks before a run whose results it may look at; as many are kept with its archive
 PARTS = ("cdmlib", "duckdb", "pandas", "papermill", "pyarrow", "xlsxwriter")
 KILLED = "its process ended before the run did: it was killed, or the machine stopped"
 _held: dict[Path, int] = {}  # the folders of the runs that this process works on
@@ -40,8 +41,11 @@ class Work:
     con: duckdb.DuckDBPyConnection
 
 
-def new_run(study: Study, cutoff: str) -> str:
-    """A run id that nobody has, such as 2024-03-04-001, with its folder under runs/ listed as running."""
+def new_run(study: Study, cutoff: str, by_hand: bool = False) -> str:
+    """A run id that nobody has, such as 2024-03-04-001, with its folder under runs/ listed as running.
+
+    by_hand: in a notebook that somebody works in, so that no executed notebook is kept.
+    """
     settle(study)
     (study.folder / "runs").mkdir(exist_ok=True)
     for number in range(1, 1000):
@@ -58,6 +62,11 @@ def new_run(study: Study, cutoff: str) -> str:
                 cutoff=cutoff,
                 started_at=_now(),
                 by=getpass.getuser(),
+                host=platform.node(),
+                pid=os.getpid(),
+                by_hand=by_hand,
+                data_folder=str(study.folder.parent),
+                snapshots_before=[s.id for s in snapshots.list_all(study)],
                 python=platform.python_version(),
                 parts={part: version(part) for part in PARTS},
             )
@@ -87,6 +96,11 @@ def finish(study: Study, run: str, status: str, **facts: object) -> None:
             for file in (left, left.with_name(left.name + ".wal")):
                 file.unlink(missing_ok=True)
     note(study, run, status=status, finished_at=_now(), **facts)
+    release(study, run)
+
+
+def release(study: Study, run: str) -> None:
+    """Hold a run no longer: this process has done with it."""
     if handle := _held.pop(study.folder / "runs" / run, None):
         os.close(handle)
 
@@ -153,7 +167,7 @@ def begin(study: str, cutoff: str = "", run: str = "") -> Work:
     _refuse_when_locked(opened)
     snapshot = snapshots.find(opened, cutoff)
     as_of = cutoff or snapshot.cutoff
-    run = run or new_run(opened, as_of)
+    run = run or new_run(opened, as_of, by_hand=True)
     folder = opened.folder / "runs" / run
     if not folder.is_dir():
         raise CdmError(f"Study {study} has no run {run!r}. Leave the run empty to start a new one.")
@@ -163,7 +177,8 @@ def begin(study: str, cutoff: str = "", run: str = "") -> Work:
     for leftover in (working, working.with_name(working.name + ".wal")):
         leftover.unlink(missing_ok=True)
     seq, digest = journal.head(opened)
-    note(opened, run, snapshot=snapshot.id, as_of=as_of, journal_head={"seq": seq, "hash": digest})
+    earlier = [manifest["run"] for manifest in weeks_before(opened, as_of)[-EARLIER:]]  # a run looks at their results, so re-executing it needs them
+    note(opened, run, snapshot=snapshot.id, as_of=as_of, journal_head={"seq": seq, "hash": digest}, earlier_runs=earlier)
     return Work(opened, snapshot, as_of, run, folder, _connect(str(working), snapshot))
 
 
@@ -204,6 +219,8 @@ def _connect(database: str, snapshot: Snapshot) -> duckdb.DuckDBPyConnection:
 def publish(work: Work) -> Path:
     """Make the work's database the study's published mart, all at once, and close it."""
     _refuse_when_locked(work.study)
+    if (ended := json.loads((work.folder / "manifest.json").read_text(encoding="utf-8"))["status"]) != "running":
+        raise CdmError(f"Run {work.run} of study {work.study.id} is {ended} already. Start another one.")
     work.con.execute(
         "CREATE OR REPLACE TABLE runs (run VARCHAR, study VARCHAR, title VARCHAR, as_of VARCHAR, snapshot VARCHAR)"
     )

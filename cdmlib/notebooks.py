@@ -12,7 +12,7 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 
-from cdmlib import mart, snapshot
+from cdmlib import archive, mart, snapshot
 from cdmlib import study as studies
 from cdmlib.errors import CdmError
 
@@ -59,12 +59,13 @@ def execute(name: str, output: Path, **parameters: str) -> Path:
     for parameter in parameters:
         if parameter not in declared:
             raise CdmError(f"Notebook {name} has no parameter {parameter!r}; it has {', '.join(declared)}.")
+    given = {parameter: parameters[parameter] for parameter in declared if parameter in parameters}  # in one order, however they were kept
     os.environ["CDM_DATA"] = str(studies.data_folder().resolve())
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             papermill.execute_notebook(
-                str(path), str(output), parameters, kernel_name="python3", progress_bar=False, cwd=str(path.parent),
+                str(path), str(output), given, kernel_name="python3", progress_bar=False, cwd=str(path.parent),
                 config=Config(KernelManager={"transport": "ipc" if os.name == "posix" else "tcp"}),  # no open port on a shared host
                 extra_arguments=["--IPKernelApp.log_level=50"],
             )  # fmt: skip
@@ -85,8 +86,10 @@ def weekly(study_id: str, cutoff: str = "", confirm: str = "", step: Callable[[s
     A failed step leaves what was published before in place and the run listed as failed.
     """
     study = studies.load(study_id)
+    archive.seal_left_over(study, folder())
     cutoff = cutoff or snapshot.newest_incoming(study)
     run = mart.new_run(study, cutoff)
+    mart.note(study, run, confirm=confirm)
     out = study.folder / "runs" / run
     try:
         step(f"run {run}: taking in the extract of {cutoff}")
@@ -95,6 +98,7 @@ def weekly(study_id: str, cutoff: str = "", confirm: str = "", step: Callable[[s
         second = execute("20_cleaning", out / "20_cleaning.ipynb", study=study_id, cutoff=cutoff, run=run)
     except BaseException as error:
         mart.finish(study, run, "failed", error=str(error))
+        archive.seal(study, run, folder())
         raise
     shown = [name for name in SHOWING if name not in DECLARED or getattr(study, DECLARED[name])]
     step("showing the results: " + ", ".join(shown))  # they are published by now: a failure here takes nothing back
@@ -104,7 +108,10 @@ def weekly(study_id: str, cutoff: str = "", confirm: str = "", step: Callable[[s
             made.append(execute(name, out / f"{name}.ipynb", study=study_id, run=run))
         except CdmError as error:
             mart.note(study, run, not_shown=f"{name}: {error}")
+            archive.seal(study, run, folder())
             raise CdmError(f"The results of run {run} are published, but notebook {name} failed: {error}") from None
+    step("sealing the archive")
+    archive.seal(study, run, folder())
     return Week(run, study.folder / "marts" / f"{run}.duckdb", next(out.glob("cleaning_*.xlsx")), tuple(made))
 
 

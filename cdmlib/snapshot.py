@@ -140,7 +140,7 @@ def ingest(
     extract = study.incoming / cutoff
     if not extract.is_dir():
         raise CdmError(f"There is no folder {extract}. Put the extract of {cutoff} there.")
-    files = _hashes(extract)
+    files = files_of(extract)
     if not files:
         raise CdmError(f"{extract} is empty: the transfer holds no file.")
     content = _content(study, files)
@@ -411,7 +411,8 @@ def _content(study: Study, files: list[dict]) -> str:
     return hashlib.sha256(f"{declared}\n{arrived}".encode()).hexdigest()
 
 
-def _hashes(extract: Path) -> list[dict]:
+def files_of(extract: Path) -> list[dict]:
+    """The files of an extract: name, bytes, sha256."""
     files = []
     for path in sorted(path for path in extract.rglob("*") if path.is_file()):
         with path.open("rb") as file:

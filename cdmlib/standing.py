@@ -18,8 +18,8 @@ FUNCTIONS = {  # who signs a lock: the function, and the roles that may sign for
 LOCKERS = ("data manager", "lead")
 APPROVERS = ("lead", "medical", "statistician", "data manager")
 APPROVALS = 2
-WHILE_SOFT_LOCKED = ("lock.", "attest", "person", "password")
-WHILE_LOCKED = ("unlock.", "lock.", "delivery", "person", "password")
+WHILE_SOFT_LOCKED = ("lock.", "attest", "person", "password", "archive.")
+WHILE_LOCKED = ("unlock.", "lock.", "delivery", "person", "password", "archive.")
 SCOPE = ("subjects", "forms", "fields")
 
 

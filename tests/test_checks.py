@@ -10,6 +10,8 @@ from cdmlib import checks, mart, snapshot, tables
 from cdmlib import study as studies
 from cdmlib.errors import CdmError
 
+pytestmark = pytest.mark.requirement("R23")
+
 TOML = """[study]
 id = "abc"
 title = "A study"

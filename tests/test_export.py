@@ -15,6 +15,8 @@ from test_lock import PEOPLE, VS_ROWS, WEEK1, arrive, cheap_hashes, locked, resu
 from cdmlib import export, journal, lock
 from cdmlib.errors import CdmError
 
+pytestmark = pytest.mark.requirement("R31")
+
 
 @pytest.fixture
 def delivery(locked):  # noqa: F811

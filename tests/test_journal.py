@@ -30,6 +30,8 @@ from cdmlib.cli import main
 from cdmlib.errors import CdmError
 from cdmlib.journal import Act, Entry
 
+pytestmark = pytest.mark.requirement("R01", "R02", "R03", "R05")
+
 PROCESSES = multiprocessing.get_context("fork")
 TOML = '[study]\nid = "{0}"\ntitle = "A study"\njournal = "{1}"\n\n[sources.edc]\nlayout = "csv"\n{2}'
 ANNA = '[[people]]\nid = "anna"\nname = "Anna Lind"\nrole = "data manager"\n'

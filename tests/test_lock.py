@@ -14,6 +14,8 @@ from cdmlib import checks, digests, journal, lock, mart, people, readiness, snap
 from cdmlib import study as studies
 from cdmlib.errors import CdmError, Held
 
+pytestmark = pytest.mark.requirement("R11", "R12", "R13", "R14", "R16", "R17")
+
 WEEK1, WEEK2 = "2024-03-04", "2024-03-11"
 PEOPLE = {"dora": "data manager", "lena": "lead", "mark": "medical", "stan": "statistician", "carl": "coder"}
 TOML = """[study]
@@ -285,7 +287,7 @@ def test_an_act_that_nobody_is_allowed_is_refused(study, monkeypatch):
         people.acting(study, "something.new")
     with pytest.raises(CdmError, match=r"waive may be done by lead or medical; carl is coder"):
         people.acting(study, "waive")
-    assert people.acting(study, "coding.decided") == ("carl", "coder")
+    assert people.acting(study, "coding.decide") == ("carl", "coder")
 
 
 def test_late_data_of_a_locked_study_are_kept_word_for_word_and_change_nothing(locked):

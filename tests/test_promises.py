@@ -15,9 +15,9 @@ from cdmlib.cli import main
 
 ROOT = Path(__file__).parents[1]
 LAYERS = [
-    "errors", "sqlfile", "standard", "cases", "readers", "study", "standing", "journal", "people", "snapshot", "digests", "mart", "changes", "pivot", "specification", "tables",
+    "errors", "sqlfile", "standard", "cases", "readers", "study", "standing", "journal", "people", "keys", "snapshot", "digests", "mart", "changes", "pivot", "specification", "tables",
     "checks", "catalogue", "reconcile", "findings", "edc", "queries", "measures", "readiness", "forecast", "lock", "workbook", "coding", "export", "cleaning", "review",
-    "evidence", "board", "figures", "notebooks", "scaffold", "demo", "cli", "docs",
+    "evidence", "wheel", "archive", "restore", "judge", "verify", "trace", "board", "figures", "notebooks", "scaffold", "demo", "validation", "cli", "docs",
 ]  # fmt: skip
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
@@ -54,6 +54,7 @@ def locked() -> dict[str, str]:
     return {m[1].lower().replace("_", "-"): m[2] for m in re.finditer(r"^([\w.-]+)==([^\s;\\]+)", text, re.MULTILINE)}
 
 
+@pytest.mark.requirement("R32")
 def test_every_dependency_of_pyproject_is_in_the_lock_with_hashes_and_no_address():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     wanted = project["dependencies"] + project["optional-dependencies"]["dev"]

@@ -16,6 +16,8 @@ from cdmlib.cli import main
 from cdmlib.errors import CdmError
 from cdmlib.journal import Act
 
+pytestmark = pytest.mark.requirement("R24")
+
 RAVE = ["userid", "projectid", "project", "studyid", "environmentName", "subjectId", "StudySiteId", "Subject", "siteid", "Site", "SiteNumber", "SiteGroup", "instanceId", "InstanceName", "InstanceRepeatNumber", "folderid", "Folder", "FolderName", "FolderSeq", "TargetDays", "DataPageId", "DataPageName", "PageRepeatNumber", "RecordDate", "RecordId", "recordposition", "RecordActive", "SaveTs", "MinCreated", "MaxUpdated"]  # fmt: skip
 AE = ("AETERM", "AESTDAT_RAW", "AEENDAT_RAW", "AEONGO")
 LISTING = ("sitename", "subjectnameoridentifier", "folderinstancename", "ecrfpagename", "fieldname", "log", "id_", "markinggroup", "queryopenby", "querytext", "queryresponsetext", "querystatus", "queryopendate", "queryresponsedate", "queryresolveddate")  # fmt: skip

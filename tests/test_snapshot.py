@@ -12,6 +12,8 @@ from cdmlib import snapshot
 from cdmlib import study as studies
 from cdmlib.errors import CdmError, Held
 
+pytestmark = pytest.mark.requirement("R19", "R20")
+
 TOML = """[study]
 id = "abc"
 title = "A study"

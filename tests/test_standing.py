@@ -14,12 +14,14 @@ from cdmlib import study as studies
 from cdmlib.errors import CdmError
 from cdmlib.journal import Act
 
+pytestmark = pytest.mark.requirement("R15", "R17")
+
 PEOPLE = {
     "dora": "data manager", "lena": "lead", "mark": "medical", "mia": "medical", "stan": "statistician",
     "carl": "coder", "rita": "cra", "paul": "programmer", "olga": "auditor",
 }  # fmt: skip
 SIGNERS = {"data management": {"dora", "lena"}, "clinical": {"mark", "mia"}, "biostatistics": {"stan"}}
-NOT_LOCKS = ("review", "coding.decided", "query.exported", "waive")
+NOT_LOCKS = ("review", "coding", "query.exported", "waive")
 
 
 @pytest.fixture
