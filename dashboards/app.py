@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urlencode
 
 import panel as pn
 import panel_material_ui as pmui
+from bokeh.models import CustomJS
 from bokeh.settings import settings as bokeh_settings
 from panel.io.server import get_server
 
@@ -130,6 +131,8 @@ class Frame:
         if pn.state.curdoc:
             pn.state.add_periodic_callback(self._look, period=NEWS)
             pn.state.curdoc.on_change(self._touched)
+            # Panel writes the address but does not hear the browser's back and forward: read the page anew then.
+            pn.state.curdoc.js_on_event("document_ready", CustomJS(code="window.addEventListener('popstate', () => window.location.reload())"))
 
     # What is shown
 
@@ -170,7 +173,7 @@ class Frame:
         self.view.param.update(**changed)
 
     def _moved(self, event: object) -> None:
-        """The address was changed: back and forward of the browser."""
+        """The address was changed."""
         self.view.param.update(**({name: "" for name in FILTERS} | _asked(event.new)))
 
     def _changed(self, *events: object) -> None:

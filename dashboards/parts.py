@@ -174,7 +174,7 @@ class Table(pn.viewable.Viewer):
         self.grid = pn.widgets.Tabulator(
             _page(shown.rows), show_index=False, disabled=True, selectable=False, titles=titles, hidden_columns=list(hide), layout="fit_columns",
             formatters={c: {"type": "plaintext" if c in numeric else "textarea"} for c in shown.rows.columns},  # both show markup as text
-            widths=({c: 84 for c in numeric} if len(shown.rows.columns) > 6 else {}) | {c: WIDTHS[c] for c in shown.rows.columns if c in WIDTHS} | (widths or {}),
+            widths=({c: 84 for c in numeric} if len(shown.rows.columns) > 8 else {}) | {c: WIDTHS[c] for c in shown.rows.columns if c in WIDTHS} | (widths or {}),
             sizing_mode="stretch_width", theme="simple", margin=(0, 8),
             configuration={"columnDefaults": {"tooltip": False, "headerTooltip": False, "headerSortTristate": True, "minWidth": 44}, "placeholder": "nothing"},
             text_align={c: "right" for c in numeric}, header_align={c: "right" for c in numeric}, stylesheets=[GRID],

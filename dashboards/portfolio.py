@@ -78,7 +78,7 @@ def _row(view: View, study: str) -> str:
         "Answered": _count(now["answered"]) + _change(now, before, "answered"),
         "Oldest": f"{now['oldest']:.0f} days" if now["oldest"] is not None else _count(None),
         "Checklist": _share(now["lines"], now["of_lines"]),
-        "Checklist clear": parts.text(now["forecast"]),
+        "Checklist clear": f'<span title="{parts.text(now["why"])}">{parts.text(now["forecast"])}</span>',
     }
 
     def cell(name: str, shown: str) -> str:
@@ -91,7 +91,7 @@ def _row(view: View, study: str) -> str:
 
 def facts(reader: Reader | None) -> dict:
     """The numbers of a study's line, None where the results can't say: subjects, clean of, open, answered, oldest (days), lines of_lines, forecast."""
-    found = dict.fromkeys(("subjects", "clean", "of", "open", "answered", "oldest", "lines", "of_lines")) | {"forecast": "not forecast"}
+    found = dict.fromkeys(("subjects", "clean", "of", "open", "answered", "oldest", "lines", "of_lines")) | {"forecast": "not forecast", "why": "these results have no forecast"}
     if reader is None:
         return found
     if row := _asked(reader, SUBJECTS):
@@ -105,6 +105,7 @@ def facts(reader: Reader | None) -> dict:
         found |= {"lines": int(lines.status.isin(DONE).sum()), "of_lines": len(lines)}
     if row := _asked(reader, FORECAST):
         ends = [row["early"] or "no early date", row["late"] or "no late date"]
+        found["why"] = row["says"] or ""
         found["forecast"] = " to ".join(ends) if row["early"] else (row["says"] or "not forecast").split(":")[0].split(". ")[0]
     return found
 

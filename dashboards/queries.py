@@ -89,7 +89,7 @@ def _page(view: View) -> pn.viewable.Viewable:
     def show(chosen: str) -> None:
         age.value, group.value, status.value = "", "", chosen
 
-    def break_down(*_: object) -> None:
+    def broken_down() -> pn.viewable.Viewable:
         rows = reader.rows(GROUPS.format(column=by.value, filtered=FILTERED), given)
         names = list(rows.name.drop_duplicates())
         group.param.update(options={"all": ""} | {name: name for name in names}, value="")
@@ -97,7 +97,10 @@ def _page(view: View) -> pn.viewable.Viewable:
         under = f"The {MOST} with the most of {len(names)}; all of them are in the table beside." if left > 0 else ""
         times = parts.Table(reader, TIMES.format(column=by.value, filtered=FILTERED), given, name="queries_by_" + by.value, size=8, sort=[("open", True)], key=["name"],
                             titles={"name": names_of[by.value]}, on_row=lambda row: setattr(group, "value", row["name"]))  # fmt: skip
-        broken.objects = [parts.side_by_side(later(lambda: _breakdown(shown, names_of[by.value], under), 320), pn.Column(times))]
+        return parts.side_by_side(_breakdown(shown, names_of[by.value], under), pn.Column(times))
+
+    def break_down(*_: object) -> None:
+        broken.objects = [later(broken_down, 400)]
 
     for widget in (age, group, status):
         widget.param.watch(listed, "value")

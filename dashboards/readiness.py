@@ -12,6 +12,7 @@ from cdmlib import figures
 from cdmlib import readiness as ready
 from cdmlib.board import Reader, View, where
 from cdmlib.errors import CdmError
+from cdmlib.forecast import APART, ASSUMPTIONS
 
 from . import parts, portfolio
 from .later import later
@@ -20,20 +21,24 @@ TITLE = "Lock readiness"
 SLUG = "readiness"
 WEEKS = 12  # cut-off dates of the burn-down
 FILTERED = where("siteid", "subjid", "owner")
+COUNTED = f"criterion NOT IN ({', '.join(repr(c) for c in APART)})"
+LAST = "Visits to come, checks that are not run, freezing and locking are not counted here; the criteria show them."
 SUBJECTS = f"""SELECT count(CASE WHEN ready THEN 1 END) AS clean, count(CASE WHEN status = 'not run' THEN 1 END) AS unknown, count(*) AS of, max(version) AS version
                FROM readiness WHERE level = 'subject' AND criterion = 'all' AND {where("siteid", "subjid")}"""
-LEFT = f"""SELECT count(*) FROM blockers AS b WHERE {FILTERED}
+LEFT = f"""SELECT count(*) FROM blockers AS b WHERE {FILTERED} AND {COUNTED}
              AND NOT EXISTS (SELECT 1 FROM readiness AS r WHERE r.level = 'subject' AND r.subjid = b.subjid AND r.criterion = b.criterion AND r.status = 'waived')"""
 BLOCKERS = f"""SELECT criterion, title, siteid, subjid, visit, form, what, owner, record_key FROM blockers
-               WHERE {FILTERED} AND ($criterion = '' OR list_contains(string_split($criterion, ' '), criterion)) AND ($at = '' OR siteid = $at)"""
-GRID = """SELECT coalesce(b.siteid, '(none)') AS site, b.criterion, count(*) AS blockers FROM blockers AS b
-          WHERE ($owner = '' OR b.owner = $owner) AND ($site = '' OR b.siteid = $site) GROUP BY 1, 2"""
+               WHERE {FILTERED} AND ($criterion = '' OR list_contains(string_split($criterion, ' '), criterion)) AND ($at = '' OR siteid = $at)
+                 AND ($criterion <> '' OR {COUNTED})"""
+GRID = f"""SELECT coalesce(b.siteid, '(none)') AS site, b.criterion, count(*) AS blockers FROM blockers AS b
+          WHERE ($owner = '' OR b.owner = $owner) AND ($site = '' OR b.siteid = $site) AND {COUNTED} GROUP BY 1, 2"""
 CRITERIA = f"""SELECT c.criterion, c.title, CASE WHEN c.clean THEN 'yes' ELSE '' END AS clean, c.outcome, count(b.criterion) AS blockers, count(DISTINCT b.subjid) AS subjects,
                       c.lines AS checklist_lines, c.definition, c.reason
                FROM criteria AS c LEFT JOIN (SELECT * FROM blockers WHERE {FILTERED}) AS b USING (criterion) GROUP BY ALL"""
 CRITERIA = CRITERIA.replace("GROUP BY ALL", "GROUP BY c.criterion, c.title, c.clean, c.outcome, c.lines, c.definition, c.reason")
-OWNERS = f"SELECT owner, count(*) AS blockers FROM blockers WHERE {FILTERED} GROUP BY owner ORDER BY blockers DESC, owner"
-FORECAST = "SELECT early, likely, late, says FROM forecast WHERE part = 'checklist clear'"
+OWNERS = f"SELECT owner, count(*) AS blockers FROM blockers WHERE {FILTERED} AND {COUNTED} GROUP BY owner ORDER BY blockers DESC, owner"
+FORECAST = """SELECT part, early, likely, late, says FROM forecast WHERE part = 'checklist clear' OR part LIKE 'all but %' AND early IS NOT NULL
+              ORDER BY early IS NULL, part DESC LIMIT 1"""
 PARTS = "SELECT part, backlog, slowest, usual, quickest, early, likely, late, says FROM forecast"
 MARKS = {"done": "✔ done", "attested": "✔ attested", "signed": "✔ signed", "waived": "◇ waived", "open": "✖ open", "not run": "? not run"}
 STYLE = (
@@ -64,7 +69,7 @@ def _page(view: View) -> pn.viewable.Viewable:
             ("Checklist", lambda: _checklist(view, lines, rows)),
             ("Sites and criteria", lambda: _grid(view, reader, rows)),
             ("Criteria", lambda: _criteria(view, reader, rows)),
-            ("Forecast", lambda: parts.Table(reader, PARTS, {}, name="forecast", sort=[("part", False)], key=["part"], widths={"says": 420})),
+            ("Forecast", lambda: parts.Table(reader, PARTS, {}, name="forecast", sort=[("part", False)], key=["part"], widths={"part": 170, "early": 90, "likely": 90, "late": 90})),
         ),
         rows.place,
         sizing_mode="stretch_width",
@@ -110,13 +115,13 @@ def _numbers(view: View, reader: Reader, lines: pd.DataFrame, rows: _Rows) -> li
         parts.number("Checklist lines done", int(lines.status.isin(portfolio.DONE).sum()), len(lines), "Lines that are done, attested, waived or signed, of all lines of the lock checklist."),
         parts.number("Lines not run", len(not_run), len(lines), "Lines that nobody can judge: a criterion behind them was not run. Not run is not done."),
         parts.number("Clean subjects", subjects.clean, subjects.of, definition, "percent", href=view.link("subjects")),
-        parts.number("Left to clear", left, definition="Rows that block, of every criterion, without those that are waived for their subject.", change=moved, rows=lambda: rows.show("All that blocks")),
+        parts.number("Left to clear", left, definition=f"Rows that block, without those that are waived for their subject. {LAST}", change=moved, rows=lambda: rows.show("All that is left to clear")),
     ]
     if reader.has("forecast") and len(told := reader.rows(FORECAST)):
         one = told.iloc[0]
         range_ = f"{one.early} to {one.late or 'no latest date'}" if one.early else "not forecast"
         likely = f"likely {one.likely}" if one.likely else ""
-        shown.append(parts.markup(f'<div class="card" title="{parts.text(one.says)}"><div class="name">Checklist clear</div><div style="font-weight:600;font-size:1.05rem;line-height:1.6">{parts.text(range_)}</div><div class="of">{parts.text(likely)}</div><details><summary>Assumptions</summary>{parts.text(one.says)}</details></div>', width=212, sizing_mode=None, margin=4))  # fmt: skip
+        shown.append(parts.markup(f'<div class="card" title="{parts.text(one.says)}"><div class="name">{parts.text(one.part.capitalize())}</div><div style="font-weight:600;font-size:1.05rem;line-height:1.6">{parts.text(range_)}</div><div class="of">{parts.text(likely)}</div><details><summary>Assumptions</summary>{parts.text(" ".join([one.says, *ASSUMPTIONS]))}</details></div>', width=212, sizing_mode=None, margin=4))  # fmt: skip
     return shown
 
 
@@ -139,7 +144,7 @@ def _burn_down(view: View, reader: Reader) -> pn.viewable.Viewable:
         said += ". The forecast is for the whole study, without filters."
     else:
         frame = pd.concat([frame, _band(reader.as_of, frame.left.iloc[-1], told.iloc[0])], ignore_index=True)
-        said += f". Clear between {told.iloc[0].early} and {told.iloc[0].late or 'no known date'}; attestations, freezing and signatures come after."
+        said += f". {told.iloc[0].part.capitalize()} between {told.iloc[0].early} and {told.iloc[0].late or 'no known date'}; attestations, freezing and signatures come after."
     return parts.plot(figures.burn_down(frame.astype({"left": float, "low": float, "high": float}), title="Left to clear"), said)
 
 
@@ -222,7 +227,7 @@ def _grid(view: View, reader: Reader, rows: _Rows) -> pn.viewable.Viewable:
     criterion = parts.choice("Criterion", {"all": "", **{f"{c} {named[c]}": c for c in criteria}}, width=380)
     button = pmui.Button(label="Show the rows", variant="outlined", size="small", margin=(14, 8))
     button.on_click(lambda _: rows.show(f"What blocks{f' at site {site.value}' if site.value else ''}{f': {named[criterion.value]}' if criterion.value else ''}", criterion.value, site.value))
-    key = "; ".join(f"{c} {named[c].lower()}" for c in criteria)
+    key = "; ".join(f"{c} {named[c]}" for c in criteria) + f". {LAST}"
     return pn.Column(parts.plot(figures.heat_map(whole, "criterion", "site", "blockers", title="Blocking rows by site and criterion"), key), pn.FlexBox(site, criterion, button, margin=(8, 0, 0, 0)), sizing_mode="stretch_width")
 
 

@@ -81,7 +81,8 @@ def _reconciliation(view: View, reader: Reader) -> pn.viewable.Viewable:
             parts.number("Values that differ", differing, None, f"Fields of paired records whose values differ{f', in {pairs} pairs' if pairs is not None else ''}.", rows=lambda: setattr(result, "value", "mismatch" if differing else "")),
             parts.number("On one side only", alone, None, "Records that only one of the two sources has."),
         ),
-        later(lambda: parts.side_by_side(_bars(rows, "recon", "result", "What disagrees, by reconciliation"), _bars(ages, "age", "", "Not settled, by days since first found"))),
+        later(lambda: _bars(rows, "recon", "result", "What disagrees, by reconciliation")),  # the legend needs the whole width
+        later(lambda: _bars(ages, "age", "", "Not settled, by days since first found")),
         *([parts.Table(reader, RUNS, name="reconciliations", key=["recon"], size=8, titles={"reason": "Left out or not run"}, widths={"recon": 104, "outcome": 66, "title": 210} | dict.fromkeys(("left_records", "right_records", "agree", "differ", "only_left", "only_right", "ambiguous", "other"), 62))] if runs is not None else []),
         parts.heading("What disagrees"),
         pn.FlexBox(recon, result, unsettled, sizing_mode="stretch_width"), table, sizing_mode="stretch_width",
@@ -89,7 +90,7 @@ def _reconciliation(view: View, reader: Reader) -> pn.viewable.Viewable:
 
 
 def _bars(rows: pd.DataFrame, x: str, by: str, title: str) -> pn.viewable.Viewable:
-    return parts.plot(figures.bars(rows, x, "rows", by, title)) if len(rows) else parts.state("nothing", f"{title}: nothing.")
+    return parts.plot(figures.bars(rows.rename(columns={"rows": "number"}), x, "number", by, title)) if len(rows) else parts.state("nothing", f"{title}: nothing.")
 
 
 def _coding(view: View, reader: Reader) -> pn.viewable.Viewable:
