@@ -15,7 +15,7 @@ from cdmlib.cli import main
 
 ROOT = Path(__file__).parents[1]
 LAYERS = [
-    "errors", "sqlfile", "standard", "cases", "readers", "study", "standing", "journal", "people", "snapshot", "digests", "mart", "changes", "pivot", "specification", "tables",
+    "errors", "sqlfile", "standard", "cases", "readers", "study", "standing", "journal", "people", "fingerprints", "snapshot", "digests", "mart", "changes", "pivot", "specification", "tables",
     "checks", "catalogue", "reconcile", "findings", "edc", "queries", "measures", "readiness", "lock", "workbook", "coding", "export", "cleaning", "review",
     "evidence", "notebooks", "scaffold", "demo", "cli", "docs",
 ]  # fmt: skip
