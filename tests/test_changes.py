@@ -417,8 +417,8 @@ def test_the_changes_command_prints_a_line_per_dataset_and_the_changed_cells_and
     assert "edc.DM by RecordId: records added: 3, records removed: 1, values changed: 2" in done.output
     shown = [line for line in done.output.splitlines() if line.startswith("  ")]
     assert len(shown) == 5 and "lines more" in done.output and "record removed" in shown[0]
-    long = [line for line in cdm("--from", WEEKS[0], "--to", WEEKS[1], "--most", "9999").output.splitlines() if line.startswith("  ")]
-    assert any(line.startswith("  value changed  edc.DM ") and " → " in line for line in long)
+    long = cdm("--from", WEEKS[0], "--to", WEEKS[1], "--most", "9999").output
+    assert "  value changed  edc.DM " in long and long.count("→") > 2
     with (tmp_path / "all.csv").open(encoding="utf-8", newline="") as file:
         written = list(csv.DictReader(file))
     with mart.open_run(study, f"{WEEKS[1]}-001") as con:
