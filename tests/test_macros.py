@@ -452,6 +452,7 @@ CASES = [
     ("settled('Confirmed correct', false)", True),
     ("settled('Not an issue', false)", True),
     ("settled('Resolved', false)", True),
+    ("settled('Accepted discrepancy', false)", True),
     ("settled('Waived', NULL)", True),  # nothing says that a value changed
     ("settled('Waived', true)", False),  # a value changed since: the review no longer counts
     ("settled('Query raised', false)", False),
