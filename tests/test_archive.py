@@ -349,7 +349,7 @@ def test_a_backup_comes_back_whole_the_drill_is_logged_and_a_damaged_one_is_refu
     assert {p.name for p in (back.folder / "marts").glob("*.duckdb")} == {f"{RUN1}.duckdb", f"{RUN2}.duckdb"}
     assert (back.folder / "marts" / "current").read_text(encoding="utf-8").strip() == f"{RUN2}.duckdb"
     whole = path.read_bytes()
-    path.write_bytes(whole[:5000] + b"\0" + whole[5001:])
+    path.write_bytes(whole[:5000] + bytes([whole[5000] ^ 1]) + whole[5001:])
     assert restore.drill(study, path)
     assert [e.new for e in journal.read(study, act="archive.drill")] == ["passed", "failed"]
 
