@@ -87,11 +87,9 @@ def test_the_address_holds_the_shared_filters_and_keeps_what_belongs_to_the_page
 
 
 def test_the_forecast_band_runs_from_what_is_left_today_to_nothing_on_the_early_and_the_late_date():
-    import pandas as pd
-
-    band = PAGES["readiness"]._band("2024-03-25", 100, pd.Series({"early": "2024-04-04", "late": "2024-04-14"}))
+    band = PAGES["readiness"]._band("2024-03-25", 100, {"early": "2024-04-04", "late": "2024-04-14"})
     assert band[["day", "low", "high"]].values.tolist() == [["2024-03-25", 100, 100], ["2024-04-04", 0, 50], ["2024-04-14", 0, 0]]
-    level = PAGES["readiness"]._band("2024-03-25", 100, pd.Series({"early": "2024-04-04", "late": None}))
+    level = PAGES["readiness"]._band("2024-03-25", 100, {"early": "2024-04-04", "late": ""})
     assert level[["day", "low", "high"]].values.tolist() == [["2024-03-25", 100, 100], ["2024-04-04", 0, 100]]
 
 
