@@ -181,7 +181,8 @@ def in_browser(address: str) -> None:
 
 def changed(page, grid, before: str) -> None:
     cell = grid.locator("[tabulator-field=query_id].tabulator-cell").first
-    for _ in range(600):
+    end = time.perf_counter() + 60
+    while time.perf_counter() < end:
         try:
             if cell.inner_text(timeout=200) != before:
                 return
@@ -195,7 +196,9 @@ class Scripted:
     """One session without a browser: the page's own token, its connection, and the models of the page."""
 
     def __init__(self, address: str, slug: str) -> None:
+        import panel_material_ui  # noqa: F401  the models that the page is made of
         from bokeh.client import ClientSession
+        from panel.models import browser, esm, layout, location, markup, reactive_html, state, tabulator, widgets  # noqa: F401
 
         page = urllib.request.urlopen(f"{address}/{slug}?study=bench", timeout=60).read().decode()
         token = re.search(r'"token":\s*"([^"]+)"', page)[1]

@@ -117,11 +117,10 @@ def _numbers(view: View, reader: Reader, lines: pd.DataFrame, rows: _Rows) -> li
         parts.number("Clean subjects", subjects.clean, subjects.of, definition, "percent", href=view.link("subjects")),
         parts.number("Left to clear", left, definition=f"Rows that block, without those that are waived for their subject. {LAST}", change=moved, rows=lambda: rows.show("All that is left to clear")),
     ]
-    if reader.has("forecast") and len(told := reader.rows(FORECAST)):
-        one = told.iloc[0]
-        range_ = f"{one.early} to {one.late or 'no latest date'}" if one.early else "not forecast"
-        likely = f"likely {one.likely}" if one.likely else ""
-        shown.append(parts.markup(f'<div class="card" title="{parts.text(one.says)}"><div class="name">{parts.text(one.part.capitalize())}</div><div style="font-weight:600;font-size:1.05rem;line-height:1.6">{parts.text(range_)}</div><div class="of">{parts.text(likely)}</div><details><summary>Assumptions</summary>{parts.text(" ".join([one.says, *ASSUMPTIONS]))}</details></div>', width=212, sizing_mode=None, margin=4))  # fmt: skip
+    if one := _forecast(reader):
+        range_ = f"{one['early']} to {one['late'] or 'no latest date'}" if one["early"] else "not forecast"
+        likely = f"likely {one['likely']}" if one["likely"] else ""
+        shown.append(parts.markup(f'<div class="card" title="{parts.text(one["says"])}"><div class="name">{parts.text(one["part"].capitalize())}</div><div style="font-weight:600;font-size:1.05rem;line-height:1.6">{parts.text(range_)}</div><div class="of">{parts.text(likely)}</div><details><summary>Assumptions</summary>{parts.text(" ".join([one["says"], *ASSUMPTIONS]))}</details></div>', width=212, sizing_mode=None, margin=4))  # fmt: skip
     return shown
 
 
@@ -135,23 +134,29 @@ def _burn_down(view: View, reader: Reader) -> pn.viewable.Viewable:
     frame = pd.DataFrame(known, columns=["day", "left", "low", "high"])
     said = "; ".join(f"{row.day}: {row.left:,.0f}" for row in frame.tail(4).itertuples())
     whole = not (view.site or view.subject or view.owner)
-    told = reader.rows(FORECAST) if reader.has("forecast") else None
-    if told is None:
+    told = _forecast(reader)
+    if not told:
         said += ". No forecast: not run in these results."
-    elif not len(told) or not told.iloc[0].early:
-        said += f". {told.iloc[0].says.split('. ')[0] if len(told) else 'No forecast'}."
+    elif not told["early"]:
+        said += f". {told['says'].split('. ')[0]}."
     elif not whole:
         said += ". The forecast is for the whole study, without filters."
     else:
-        frame = pd.concat([frame, _band(reader.as_of, frame.left.iloc[-1], told.iloc[0])], ignore_index=True)
-        said += f". {told.iloc[0].part.capitalize()} between {told.iloc[0].early} and {told.iloc[0].late or 'no known date'}; attestations, freezing and signatures come after."
+        frame = pd.concat([frame, _band(reader.as_of, frame.left.iloc[-1], told)], ignore_index=True)
+        said += f". {told['part'].capitalize()} between {told['early']} and {told['late'] or 'no known date'}; attestations, freezing and signatures come after."
     return parts.plot(figures.burn_down(frame.astype({"left": float, "low": float, "high": float}), title="Left to clear"), said)
 
 
-def _band(as_of: str, left: float, told: pd.Series) -> pd.DataFrame:
+def _forecast(reader: Reader) -> dict:
+    """The range of dates as part, early, likely, late and says, empty texts where there is none; nothing when there is no forecast."""
+    rows = reader.rows(FORECAST) if reader.has("forecast") else pd.DataFrame()
+    return {name: value if isinstance(value, str) else "" for name, value in rows.iloc[0].to_dict().items()} if len(rows) else {}
+
+
+def _band(as_of: str, left: float, told: dict) -> pd.DataFrame:
     """The band between the early and the late way to nothing left; where there is no late date, the late way stays level."""
-    start, early = date.fromisoformat(as_of), date.fromisoformat(told.early)
-    late = date.fromisoformat(told.late) if told.late else None
+    start, early = date.fromisoformat(as_of), date.fromisoformat(told["early"])
+    late = date.fromisoformat(told["late"]) if told["late"] else None
     days = sorted({start, early, late or early})
 
     def at(day: date, end: date | None) -> float:

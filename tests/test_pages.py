@@ -84,3 +84,23 @@ def test_the_address_holds_the_shared_filters_and_keeps_what_belongs_to_the_page
     view = View(Visitor("lead", True), study="demo", site="0101")
     assert app._search(view, "?study=old&owner=site&x=1") == "?study=demo&site=0101&x=1"
     assert app._search(View(Visitor("lead", True)), "?study=old") == ""
+
+
+def test_the_forecast_band_runs_from_what_is_left_today_to_nothing_on_the_early_and_the_late_date():
+    band = PAGES["readiness"]._band("2024-03-25", 100, {"early": "2024-04-04", "late": "2024-04-14"})
+    assert band[["day", "low", "high"]].values.tolist() == [["2024-03-25", 100, 100], ["2024-04-04", 0, 50], ["2024-04-14", 0, 0]]
+    level = PAGES["readiness"]._band("2024-03-25", 100, {"early": "2024-04-04", "late": ""})
+    assert level[["day", "low", "high"]].values.tolist() == [["2024-03-25", 100, 100], ["2024-04-04", 0, 100]]
+
+
+def test_somebody_idle_is_signed_out_and_one_who_acts_is_not(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(app.signin.time, "monotonic", lambda: now[0])
+    sign_ins = app.signin.SignIns(idle=60)
+    for now[0] in (0, 50, 100, 150):
+        assert sign_ins.open("a")
+        sign_ins.touch("a")
+    now[0] = 211
+    assert not sign_ins.open("a") and not sign_ins.open("a")
+    sign_ins.touch("a")
+    assert not sign_ins.open("a")  # an act after the end does not bring it back
