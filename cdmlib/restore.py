@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 import shutil
 import stat
@@ -23,6 +24,7 @@ from cdmlib.study import Study
 EPOCH = (1980, 1, 1, 0, 0, 0)
 LARGEST = 200  # a member may unpack to this many times its packed size, but for small ones
 JOURNAL = "journal.jsonl"
+logging.getLogger("bagit").setLevel(logging.CRITICAL)  # what it finds is told by us
 
 
 def take_away(study: Study, run: str, path: Path) -> Path:
