@@ -4,20 +4,23 @@ VENV   ?= .venv
 READY  := $(VENV)/.ready
 BIN    := $(VENV)/bin
 
-.PHONY: demo test lint lab bench docs clean
+.PHONY: demo test lint lab dashboard bench docs clean
 demo: $(READY)
 	$(BIN)/cdm demo --weeks --score
 
 test: $(READY)
-	$(BIN)/ruff check cdmlib tests bench
-	$(BIN)/python -m pytest
+	$(BIN)/ruff check cdmlib dashboards tests bench
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(READY)
-	$(BIN)/ruff check --fix cdmlib tests bench
+	$(BIN)/ruff check --fix cdmlib dashboards tests bench
 	$(BIN)/ruff format --check cdmlib tests bench
 
 lab: $(READY)
 	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks
+
+dashboard: $(READY)
+	$(BIN)/cdm dashboard --as $(or $(CDM_USER),lead.one)
 
 bench: $(READY)
 	for f in bench/bench_*.py; do $(BIN)/python $$f || exit 1; done

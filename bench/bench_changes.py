@@ -2,7 +2,8 @@
 
 `python bench/bench_changes.py [ROWS] [ROWS_FOR_PANDAS] [subject|visit]` (default 10000000 1000000 subject): 16 columns of a
 central laboratory, 500 records a subject, 1 % of the rows changed, all of them in 5 % of the subjects. The rows stand in
-order of subject, or of visit so that no subject's rows are together. Each measurement has a process of its own.
+order of subject, or of visit so that no subject's rows are together. Compared with the fingerprints that an ingest stores and,
+as snapshots of before that are, without them. Each measurement has a process of its own.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from cdmlib import changes
+from cdmlib import changes, fingerprints
 from cdmlib.snapshot import Snapshot, Stored
-from cdmlib.study import Study
+from cdmlib.study import Source, Study
 
-ROUNDS, PER_SUBJECT, MEMORY = 3, 500, "320MB"
+ROUNDS, PER_SUBJECT, MEMORY = 3, 500, "240MB"
 COLUMNS = {
     "RecordId": "CAST(7000000 + id AS VARCHAR)",
     "Subject": "printf('%03d-%05d', s % 97, s)",
@@ -69,17 +70,26 @@ def make(folder: str, rows: int, order: str) -> int:
     return con.execute(f"SELECT count(*) FROM '{first}' WHERE {changed}").fetchone()[0]
 
 
-def snapshots(folder: str, rows: int) -> list[Snapshot]:
-    stored = Stored("lab", "LB", "LB.csv", rows, rows, 0, "Subject", rows // PER_SUBJECT, list(COLUMNS), {}, [])
-    return [
-        Snapshot(Path(folder) / name, name, name, 1, name, [], [stored], "", [], "") for name in ("before", "after")
-    ]
+def stored(folder: str) -> tuple[list[dict], float]:
+    """Store the fingerprints of both as an ingest does; returns what their manifests say, and the seconds of the processor."""
+    started = time.process_time()
+    source = Source(layout="csv")
+    said = [fingerprints.store(Path(folder) / name / "lab.LB.parquet", source, list(COLUMNS), "Subject") for name in ("before", "after")]
+    return said, time.process_time() - started
 
 
-def ours(folder: str, rows: int, threads: int) -> tuple[list[tuple], list[tuple], int, float]:
+def snapshots(folder: str, rows: int, said: list[dict]) -> list[Snapshot]:
+    made = []
+    for name, of in zip(("before", "after"), said or ({}, {}), strict=True):
+        dataset = Stored("lab", "LB", "LB.csv", rows, rows, 0, "Subject", rows // PER_SUBJECT, list(COLUMNS), {}, [], of)
+        made.append(Snapshot(Path(folder) / name, name, name, 1, name, [], [dataset], "", [], ""))
+    return made
+
+
+def ours(folder: str, rows: int, threads: int, said: list[dict]) -> tuple[list[tuple], list[tuple], int, float]:
     """Seconds, by the clock and of the processor, of each hash scan of both files and each `between`; cells found; peak memory in MB."""
     study = Study(study={"id": "bench", "title": "Benchmark"}, sources={"lab": {"layout": "csv"}}, folder=Path(folder))
-    before, after = snapshots(folder, rows)
+    before, after = snapshots(folder, rows, said)
     con = duckdb.connect(config={"threads": threads, "memory_limit": MEMORY, "temp_directory": f"{folder}/spill"})
     scans, betweens = [], []
     scan = " + ".join(
@@ -99,7 +109,7 @@ def ours(folder: str, rows: int, threads: int) -> tuple[list[tuple], list[tuple]
 def merge(folder: str, rows: int) -> tuple[float, int, float]:
     """Seconds of the usual pandas way: read both, merge on the key, compare column by column; cells; peak memory."""
     started = time.perf_counter()
-    old, new = (pd.read_parquet(side.parquet(side.datasets[0])) for side in snapshots(folder, rows))
+    old, new = (pd.read_parquet(side.parquet(side.datasets[0])) for side in snapshots(folder, rows, []))
     both = old.merge(new, on="RecordId", how="outer", suffixes=("_old", "_new"), indicator=True)
     cells = 0
     for column in list(COLUMNS)[1:]:
@@ -123,23 +133,25 @@ def main(rows: str = "10000000", rows_for_pandas: str = "1000000", order: str = 
                 print(
                     f"{size:,} rows x {len(COLUMNS)} columns in order of {order}, {different:,} differ, DuckDB limited to {MEMORY}"
                 )
-                for threads in (2, 1):
-                    scans, betweens, cells, memory = pool.submit(ours, folder, size, threads).result()
+                said, seconds = pool.submit(stored, folder).result()
+                print(f"  fingerprints of both stored in {seconds:.2f} s of processor time")
+                for of, threads in ((said, 2), (said, 1), ([], 2), ([], 1)):
+                    scans, betweens, cells, memory = pool.submit(ours, folder, size, threads, of).result()
                     assert cells == different, f"{cells} cells found, {different} changed"
                     clock, processor = (
                         statistics.median(b[i] / a[i] for a, b in zip(scans, betweens, strict=True)) for i in (0, 1)
                     )
                     scanned, usual = (statistics.median(seconds[0] for seconds in each) for each in (scans, betweens))
                     print(
-                        f"  {threads} thread(s): hash scan {scanned:5.2f} s, between {usual:5.2f} s, ratio {clock:.2f} by the clock, "
-                        f"{processor:.2f} of processor time; peak {memory:,.0f} MB"
+                        f"  {'with' if of else 'without'} stored fingerprints, {threads} thread(s): hash scan {scanned:5.2f} s, between {usual:5.2f} s, "
+                        f"ratio {clock:.2f} by the clock, {processor:.2f} of processor time; peak {memory:,.0f} MB"
                     )
                 if size == int(rows_for_pandas):
                     seconds, cells, memory = pool.submit(merge, folder, size).result()
                     assert cells == different, f"{cells} cells found by pandas, {different} changed"
                     print(
-                        f"  pandas merge: {seconds:.2f} s, {seconds / usual:.1f} times between on one "
-                        f"thread; peak {memory:,.0f} MB"
+                        f"  pandas merge: {seconds:.2f} s, {seconds / usual:.1f} times between without fingerprints "
+                        f"on one thread; peak {memory:,.0f} MB"
                     )
 
 

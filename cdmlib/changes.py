@@ -11,12 +11,12 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from cdmlib import mart
+from cdmlib import fingerprints, mart
 from cdmlib import snapshot as snapshots
 from cdmlib.errors import CdmError
 from cdmlib.readers import LAYOUTS, rave
 from cdmlib.snapshot import Snapshot, Stored
-from cdmlib.standard import literal, quote
+from cdmlib.standard import literal
 from cdmlib.study import Source, Study
 
 CHANGES = (
@@ -37,11 +37,8 @@ ORDER = (
     "dataset removed", "column removed", "dataset added", "column added", "record removed", "record inactivated",
     "record reactivated", "key changed?", "value changed", "record added",
 )  # fmt: skip
-PROVENANCE = ("source_row", "source_file")  # where a row stood in its file is not data
 LAST_CONTEXT = rave.LAST_CONTEXT.casefold()
 PART = re.compile(f"({'|'.join(filter(None, rave.PARTS))})$", re.IGNORECASE)
-GROUPS = 262_144  # of subjects; few changed subjects then share a group with an unchanged one
-PREFILTER_FROM = 100_000  # rows; below, comparing all is as quick
 MOST_PAIRS = 1_000_000  # removed times added records that are looked through for a changed key (about a second)
 
 
@@ -67,9 +64,17 @@ class Plan:
 
     def select(self, snapshot: Snapshot, stored: Stored, more: str) -> str:
         """The compared columns of one side as c0, c1, …, with more expressions on them."""
-        names = (names[stored is self.new] for names in self.columns)
-        renamed = ", ".join(f"{quote(name)} AS c{i}" for i, name in enumerate(names))
-        return f"SELECT *, {more} FROM (SELECT {renamed} FROM read_parquet({literal(str(snapshot.parquet(stored)))}))"
+        return f"SELECT *, {more} FROM ({fingerprints.renamed(snapshot.parquet(stored), self.names(stored))})"
+
+    def names(self, stored: Stored) -> list[str]:
+        """What one side calls the compared columns."""
+        return [names[stored is self.new] for names in self.columns]
+
+    def sums(self, snapshot: Snapshot, stored: Stored) -> tuple[str, str]:
+        """A SELECT of the fingerprints of one side, stored ones where they are of these columns, and a note when those can't be trusted."""
+        path, names = snapshot.parquet(stored), self.names(stored)
+        kept, note = fingerprints.stored(path, stored.fingerprints, names, "" if self.subject is None else names[self.subject])
+        return kept or fingerprints.computed(path, names, self.subject), note and f"{snapshot.id}: {note}"
 
 
 def since(work: mart.Work) -> pd.DataFrame:
@@ -156,7 +161,7 @@ def write(con: duckdb.DuckDBPyConnection, path: Path) -> int:
 
 
 def between(
-    con: duckdb.DuckDBPyConnection, study: Study, before: Snapshot, after: Snapshot, prefilter_from: int = PREFILTER_FROM
+    con: duckdb.DuckDBPyConnection, study: Study, before: Snapshot, after: Snapshot, prefilter_from: int = fingerprints.FROM
 ) -> pd.DataFrame:
     """Keep every changed cell, record, column and dataset from one snapshot to another in the table changes of `con`.
 
@@ -166,6 +171,7 @@ def between(
     that a removed and an added record are one: its record_key and new are the new key, old is the old one.
     prefilter_from: rows of a dataset from which the subjects that changed are found first, by sums of
     64-bit hashes; what has equal sums is taken as equal (wrong once in 10^19), all that is reported was compared as text.
+    The sums are those stored beside the snapshots when they are of the same columns; else all rows are read for them.
 
     Returns a line per dataset: source, dataset, key, records_added, records_removed, records_inactivated,
     records_reactivated, values_changed, columns_added, columns_removed, keys_proposed, note. Raises CdmError for a key
@@ -224,8 +230,7 @@ def _plan(source: Source | None, before: Snapshot, after: Snapshot, old: Stored,
     if not key:
         notes.append(f"compared as whole rows; declare the key as sources.{new.source}.keys.{new.name} in study.toml")
     subject = next((s for s in (new.subject_column.casefold(), old.subject_column.casefold()) if s in common), None)
-    saved = (*layout.saved, *(rave.SAVED if is_rave else ()), *(source.ignore if source else ()))
-    ignored = {*PROVENANCE, *(column.casefold() for column in saved)}
+    ignored = fingerprints.ignored(source, new.columns) & fingerprints.ignored(source, old.columns)
     left_out = [name for name in common if name in ignored and name not in key and name != subject]
     if left_out:
         notes.append(f"not compared: {', '.join(news[name] for name in left_out)}")
@@ -244,7 +249,7 @@ def _compare(con: duckdb.DuckDBPyConnection, plan: Plan, before: Snapshot, after
     notes = list(plan.notes)
     if not plan.columns:
         notes.append("no column is in both snapshots: rows were not compared")
-    elif _differing(con, plan, before, after, prefilter_from):
+    elif _differing(con, plan, before, after, prefilter_from, notes):
         notes += _pair(con, plan)
         parts += _kinds(con, plan)
         proposals, note = _proposals(con, plan)
@@ -276,20 +281,20 @@ def _edc_field(stored: Stored) -> str:
     return f"CASE f.field {cases} ELSE f.field END" if parts else "f.field"
 
 
-def _differing(con: duckdb.DuckDBPyConnection, plan: Plan, before: Snapshot, after: Snapshot, prefilter_from: int) -> bool:
-    """Keep the rows that only one side has, as often as it has them more, in _changes_rows; False when there are none."""
+def _differing(
+    con: duckdb.DuckDBPyConnection, plan: Plan, before: Snapshot, after: Snapshot, prefilter_from: int, notes: list[str]
+) -> bool:
+    """Keep the rows that only one side has, as often as it has them more, in _changes_rows; False when there are none. Adds to the notes."""
     every = [f"c{i}" for i in range(len(plan.columns))]
-    row = f"hash(hash({', '.join(every)}))"  # hashed twice: the hash of several columns alone is too regular to be summed
+    row = fingerprints.row(len(every))
     if max(plan.old.rows_stored, plan.new.rows_stored) >= prefilter_from:
-        group = f"CAST(hash({f'c{plan.subject}' if plan.subject is not None else ', '.join(every)}) % {GROUPS} AS INTEGER)"
-        sums = [
-            f"(SELECT part, count(*) AS n, sum(h) AS h FROM ({plan.select(side, stored, f'{group} AS part, {row} AS h')}) GROUP BY part)"
-            for side, stored in ((before, plan.old), (after, plan.new))
-        ]
+        group = fingerprints.group(len(every), plan.subject)
+        sums, said = zip(plan.sums(before, plan.old), plan.sums(after, plan.new), strict=True)
+        notes += filter(None, said)
         changed, *more = con.execute(
-            f"""SELECT CAST(bitstring_agg(part, 0, {GROUPS - 1}) FILTER (b.n IS DISTINCT FROM a.n OR b.h IS DISTINCT FROM a.h) AS VARCHAR),
+            f"""SELECT CAST(bitstring_agg(part, 0, {fingerprints.GROUPS - 1}) FILTER (b.n IS DISTINCT FROM a.n OR b.h IS DISTINCT FROM a.h) AS VARCHAR),
                        sum(coalesce(a.n, 0)) - sum(coalesce(b.n, 0)), sum(coalesce(a.h, 0)) - sum(coalesce(b.h, 0))
-                FROM {sums[0]} b FULL JOIN {sums[1]} a USING (part)"""
+                FROM ({sums[0]}) b FULL JOIN ({sums[1]}) a USING (part)"""
         ).fetchone()
         if not changed:
             return False

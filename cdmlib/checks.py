@@ -103,6 +103,8 @@ def run_one(
     sql = tables.with_optional(check, there)
     params = used_params(sql, {"as_of": as_of} | check.params | study.parameters.get(check.id, {}))
     try:
+        if "items" in check.header and {"items", "fields"} <= there.keys():
+            sql = f"WITH items AS NOT MATERIALIZED ({tables.items(con, there, check.header['items'])}) SELECT * FROM ({sql}\n)"
         found = con.execute(sql, params).to_arrow_table()
         insert = _insert(check, {field.name: str(field.type) for field in found.schema}, params, there)
         if n := found.num_rows:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import datetime
+import getpass
+import os
 import shutil
 import sys
 import time
@@ -702,6 +704,37 @@ def reset(study: object, person: str, reason: str) -> None:
 
     persons.reset_password(study, person, *persons.acting(study, "password.reset"), reason)
     out.print(f"{person} can set a new password: cdm people {study.id} password", markup=False)
+
+
+@main.command()
+@click.argument("studies", nargs=-1, metavar="STUDY...")
+@click.option("--port", default=5006, show_default=True, help="Port to listen on.")
+@click.option("--address", default="127.0.0.1", show_default=True, help="Address to listen on; beyond this machine only with sign-in and over https.")
+@click.option("--origin", "origins", multiple=True, help="Address that people open, exact, such as https://cdm.example.org; may be given more than once.")
+@click.option("--sign-in", "way", type=click.Choice(("none", "password", "oidc", "proxy")), default="none", show_default=True, help="How people prove who they are.")
+@click.option("--as", "person", default="", help="Who looks when nobody signs in; $CDM_USER or the signed-in user when not given. Nothing can be entered then.")
+@click.option("--idle", default=15.0, show_default=True, help="Minutes without a click or entry after which a person is signed out.")
+def dashboard(studies: tuple[str, ...], port: int, address: str, origins: tuple[str, ...], way: str, person: str, idle: float) -> None:
+    """Serve the dashboard of STUDY... (of all when none is given): how far each is from the lock, what blocks it and who must act.
+
+    Each person sees the studies whose study.toml lists them. `--sign-in password` takes the passwords of `cdm people STUDY password`;
+    `oidc` takes Panel's OAuth settings (PANEL_OAUTH_PROVIDER, PANEL_OAUTH_KEY, PANEL_OAUTH_SECRET, PANEL_OAUTH_ENCRYPTION); `proxy`
+    takes the user name from the header X-Forwarded-User of a proxy that sends CDM_PROXY_SECRET as the header Cdm-Proxy-Secret.
+    """
+    from cdmlib import board
+    from cdmlib import study as every
+
+    for study in studies:
+        every.load(study)
+    app = board.program()
+    sign_ins = app.signin.SignIns(idle * 60)
+    looks = (person or os.environ.get("CDM_USER") or getpass.getuser()) if way == "none" else ""
+    door = app.Door(address, port, origins, way, looks, os.environ.get("CDM_PROXY_SECRET", ""), sign_ins=sign_ins)
+    if way == "none" and not (seen := [s for s in board.visible(board.Visitor(looks)) if not studies or s in studies]):
+        raise CdmError(f"{looks} is not one of the people of {', '.join(studies) or 'any study'}. Say who looks: --as, with an id of study.toml.")
+    who = f"{looks} looks at {', '.join(seen)}, and nothing can be entered" if way == "none" else f"people sign in ({way})"
+    out.print(f"The dashboard is at {door.served_to[0]}; {who}. Ctrl-C ends it.", markup=False)
+    app.serve(door, studies)
 
 
 @main.group(cls=OfStudy, invoke_without_command=True)

@@ -86,10 +86,12 @@ def run(work: Work) -> pd.DataFrame:
 
 def show(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     """The range of dates and what each part of the way adds: part, backlog, pace per week, early, likely, late, what it says."""
-    return con.execute(
-        """SELECT part, backlog, slowest AS "cleared in the slowest week", usual AS "in a usual week", quickest AS "in the quickest week", early, likely, late, says
+    rows = con.execute(
+        """SELECT part, backlog AS "to clear", slowest AS "cleared in the slowest week", usual AS "in a usual week", quickest AS "in the quickest week",
+                  early, likely, late, says
            FROM   forecast ORDER BY rowid"""
     ).df()
+    return rows.astype(object).where(rows.notna(), "")
 
 
 def assumptions() -> pd.DataFrame:
@@ -155,14 +157,18 @@ def _forecast(con: duckdb.DuckDBPyConnection, as_of: str, weeks: list[Week]) -> 
         dates = [_plus(start, 7 * math.ceil(pace.backlog / speed)) if speed else None for start, speed in zip(last, speeds, strict=True)]
         says = "nothing was cleared in the weeks seen: no date" if not pace.likely else "" if min(pace.cleared) else "nothing was cleared in the slowest week"
         rows.append((f"cleared by {pace.owner}", pace.backlog, min(pace.cleared), round(pace.likely, 1), max(pace.cleared), *dates, says))
-    stuck = [part.removeprefix("cleared by ") for part, *_, late, _ in rows if late is None]
-    whole = [None if stuck else max(row[at] for row in rows) for at in (5, 6, 7)]
-    slowest = max(rows, key=lambda row: row[6] or "9999")[0].removeprefix("cleared by ")
-    says = f"no date: nothing was cleared in the weeks seen by {', '.join(stuck)}" if stuck else f"{slowest} sets the likely date"
-    total = sum(row[1] for row in rows[1:])
+    stuck = [row[0].removeprefix("cleared by ") for row in rows if row[7] is None]
+    paced = [row for row in rows if row[7] is not None]
+    whole = tuple(max(row[at] for row in paced) for at in (5, 6, 7))
+    slowest = max(paced, key=lambda row: row[6])[0].removeprefix("cleared by ")
     n = len(weeks) - 1  # of n weeks' paces in any order, the next one lies between the lowest and the highest n - 1 times in n + 1
-    held = f"a next week's pace lies in the range of the {n} seen only about {n - 1} times in {n + 1}"
-    return [("checklist clear", total, None, None, None, *whole, f"from {len(weeks)} weeks: {held}; {says}"), *rows]
+    says = f"from {len(weeks)} weeks: a next week's pace lies in the range of the {n} seen only about {n - 1} times in {n + 1}; {slowest} sets the likely date"
+    total, left = (sum(row[1] for row in which if row[2] is not None) for which in (rows, paced))
+    if not stuck:
+        return [("checklist clear", total, None, None, None, *whole, says), *rows]
+    who = ", ".join(stuck)
+    none = ("checklist clear", total, None, None, None, None, None, None, f"no date: nothing was cleared in the weeks seen by {who}")
+    return [none, (f"all but what waits for {who}", left, None, None, None, *whole, says), *rows]
 
 
 def _last_visit(con: duckdb.DuckDBPyConnection, as_of: str) -> tuple[list[str] | None, str]:

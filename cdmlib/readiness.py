@@ -177,10 +177,10 @@ def show_definitions(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     return con.execute("SELECT criterion, title, lines, definition, version FROM criteria ORDER BY criterion").df()
 
 
-def attest(study: Study, number: int, meaning: str) -> None:
-    """Attest a line of the checklist, as the acting person, with what it means. Raises CdmError when they may not."""
+def attest(study: Study, number: int, meaning: str, actor: str = "") -> None:
+    """Attest a line of the checklist, as the acting person (or `actor`, who has signed in), with what it means. Raises CdmError when they may not."""
     line = _line(number)
-    actor, role = people.acting(study, "attest")
+    actor, role = people.acting(study, "attest", actor)
     if line.kind != "attested":
         raise CdmError(f"Line {number}, {line.title}, is {line.kind} and can't be attested; it can be waived with a reason.")
     if role not in line.roles:
@@ -193,12 +193,12 @@ def attest(study: Study, number: int, meaning: str) -> None:
     journal.append(study, actor, role, [Act("attest", f"line {number}", "", before.new if before else "", snapshot, meaning.strip())], run=run)
 
 
-def waive(study: Study, what: str, until: str, reason: str) -> None:
+def waive(study: Study, what: str, until: str, reason: str, actor: str = "") -> None:
     """Waive a line of the checklist (`line 8`) or a criterion for a subject (`RD05 DE01-001`) up to and including a date.
 
     Raises CdmError for what does not exist, a date that is not one, and a reason that says nothing.
     """
-    actor, role = people.acting(study, "waive")
+    actor, role = people.acting(study, "waive", actor)
     subject = _waivable(study, what)
     if not re.fullmatch(r"\d{4}-\d\d-\d\d", until) or not _is_date(until):
         raise CdmError(f"A waiver must end on a date written YYYY-MM-DD; given {until!r}.")

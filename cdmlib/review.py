@@ -105,6 +105,35 @@ def take_in(study: Study, path: Path, actor: str = "", role: str = "") -> Import
     return Imported(entered, already, tuple(conflicts), absent, said)
 
 
+def enter(study: Study, run: str, finding_id: str, was: dict[str, str], given: dict[str, str], actor: str = "") -> None:
+    """Enter a review of one finding of a run: fields status, comment, owner, expires, each with what it was when the reviewer began.
+
+    actor: the person who has signed in; the acting person when empty. Raises CdmError for an unknown finding, status or field, for a
+    date that is not one, and for a field that somebody else changed meanwhile; nothing is entered then. What stands so already is no act.
+    """
+    actor, role = people.acting(study, "review", actor)
+    known = _evidence(study, run)
+    problems = [f"{field!r} can't be entered; the fields are {', '.join(COLUMNS.values())}" for field in given.keys() - set(COLUMNS.values())]
+    if finding_id not in known:
+        problems.append(f"{finding_id!r} is not a finding of run {run}")
+    if given.get("status") and given["status"] not in workbook.STATUSES:
+        problems.append(f"the status {given['status']!r} must be one of {', '.join(workbook.STATUSES)}")
+    if given.get("expires") and not _date(given["expires"]):
+        problems.append(f"the waiver date {given['expires']!r} must be written YYYY-MM-DD")
+    now = journal.state(study, "review")
+    stands = {field: entry.new for (subject, field), entry in now.items() if subject == finding_id}
+    for field, value in given.items():
+        if stands.get(field, "") not in (was.get(field, ""), value):
+            by = now[finding_id, field].actor
+            problems.append(f"{field}: {by} entered {stands[field]!r} meanwhile; you had {was.get(field, '')!r}. Look at it again first")
+    if problems:
+        raise CdmError(listed(sorted(problems), "The review was not entered:"))
+    acts = [Act("review", finding_id, field, stands.get(field, ""), value.strip()) for field, value in given.items() if value.strip() != stands.get(field, "")]
+    if acts:
+        acts.append(Act("review", finding_id, "evidence", stands.get("evidence", ""), known[finding_id]))
+        journal.append(study, actor, role, acts, run=run)
+
+
 def _read(path: Path) -> tuple[list[tuple[str, dict[str, str]]], str]:
     """The rows of every check sheet (place, column → text) and the run that wrote the workbook."""
     try:

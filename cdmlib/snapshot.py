@@ -11,7 +11,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,7 +20,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cdmlib import journal, readers
+from cdmlib import fingerprints, journal, readers
 from cdmlib.errors import CdmError, Held, listed
 from cdmlib.readers.dataset import ROW, Dataset
 from cdmlib.standard import literal, quote
@@ -44,7 +44,10 @@ QUARANTINE = pa.schema(
 
 @dataclass(frozen=True)
 class Stored:
-    """One dataset of a snapshot, as its manifest describes it; `columns` are the source's own names in order."""
+    """One dataset of a snapshot, as its manifest describes it; `columns` are the source's own names in order.
+
+    fingerprints: which columns those stored beside a big dataset cover, and with what they were made; empty where there are none.
+    """
 
     source: str
     name: str
@@ -57,6 +60,7 @@ class Stored:
     columns: list[str]
     labels: dict[str, str]
     notes: list[str]
+    fingerprints: dict = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -304,6 +308,7 @@ def _write(source_name: str, source: Source, dataset: Dataset, working: Path) ->
         list(dataset.columns),
         labels,
         list(dataset.notes),
+        fingerprints.store(path, source, dataset.columns, subject_column) if rows >= fingerprints.FROM else {},
     )
 
 

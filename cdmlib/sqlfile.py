@@ -17,7 +17,7 @@ VALUES = {
     "clean": ("yes", "no"),
 }
 KEYS = {  # kind: (keys that must be there, keys that may be there)
-    "check": (("title", "severity", "action", "message"), ("field", "params", "optional")),
+    "check": (("title", "severity", "action", "message"), ("field", "params", "optional", "items")),
     "listing": (("title",), ("params", "optional")),
     "table": (("title",), ("from", "optional")),
     "measure": (("title",), ("params", "optional")),

@@ -20,6 +20,7 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 Layout = Annotated[str, StringConstraints(pattern=f"^({'|'.join(LAYOUTS)})$")]
 OneCharacter = Annotated[str, StringConstraints(min_length=1, max_length=1)]
 PersonId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9._-]*$", max_length=64)]
+TableColumn = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$")]
 JournalUrl = Annotated[str, StringConstraints(pattern=r"^(postgresql(\+[a-z]+)?://.+)?$")]
 Role = Literal["data manager", "lead", "coder", "medical", "cra", "statistician", "programmer", "auditor"]
 
@@ -116,6 +117,13 @@ class Person(Section):
     id: PersonId = Field(description="user name, as the person signs in")
     name: str = Field(description="name in full")
     role: Role = Field(description="what the person does in this study")
+    unblinded: bool = Field(False, description="whether the person may see what tells the treatment (access.unblinding)")
+
+
+class Access(Section):
+    unblinding: list[TableColumn] = Field(
+        [], description="columns that tell or let guess the treatment, such as ex.extrt; only unblinded people see them in the dashboard"
+    )
 
 
 class Readiness(Section):
@@ -203,6 +211,7 @@ class Content(Section):
     )
     fields: dict[str, dict[str, FieldRule]] = Field({}, description="field specification, by table and column")
     readiness: Readiness = Field(Readiness(), description="when a subject is clean and the study ready for the lock")
+    access: Access = Field(Access(), description="who may see what in the dashboard")
     reconciliations: dict[Name, Reconciliation] = Field({}, description="sources that must agree, one table each")
     dictionaries: dict[Name, DictionarySource] = Field(
         {}, description="medical dictionaries that terms are coded with, one table a dictionary"
@@ -300,6 +309,7 @@ def _meaning(loc: list) -> tuple[type[Section] | None, str]:
         "visits": PlannedVisit,
         "fields": FieldRule,
         "readiness": Readiness,
+        "access": Access,
         "people": Person,
         "reconciliations": Reconciliation,
         "dictionaries": DictionarySource,

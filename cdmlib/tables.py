@@ -311,17 +311,31 @@ def _support(con: duckdb.DuckDBPyConnection, study: Study) -> None:
         )
 
 
+def items(con: duckdb.DuckDBPyConnection, there: dict[str, tuple[str, ...]], which: str) -> str:
+    """A SELECT of the rows of `items` of those fields only that a condition on the table fields picks: nothing else is laid out one below another.
+
+    A field that `fields` does not describe, because it is a key, is never among them.
+    """
+    chosen = set(con.execute(f"SELECT domain, field FROM fields WHERE {which}").fetchall())
+    return _long({domain: tuple(c for c in columns if (domain, c) in chosen) for domain, columns in there.items()})
+
+
 def _items(con: duckdb.DuckDBPyConnection) -> None:
     """The long view `items`: one row per value of every standard table, empty ones too."""
+    con.execute(f"CREATE VIEW items AS {_long(collected(con))}")
+
+
+def _long(columns_of_domain: dict[str, tuple[str, ...]]) -> str:
+    """A SELECT with a row per value of these columns of the standard tables."""
     keys = [c.name for c in standard.tables()["items"] if c.name not in ("domain", "field", "value")]
     parts = []
-    for domain, columns in collected(con).items():
-        if domain not in standard.domains():
-            continue
+    for domain, columns in columns_of_domain.items():
         values = [column for column in columns if column not in keys]
+        if domain not in standard.domains() or not values:
+            continue
         texts = ", ".join(f"CAST({column} AS VARCHAR) AS {column}" for column in values)
         parts.append(
             f"SELECT {', '.join(keys)}, {literal(domain)} AS domain, field, value FROM (SELECT {', '.join(keys)}, {texts} FROM {domain}) UNPIVOT INCLUDE NULLS (value FOR field IN ({', '.join(values)}))"
         )
     nothing = ", ".join(f"CAST(NULL AS {c.sql_type}) AS {c.name}" for c in standard.tables()["items"])
-    con.execute(f"CREATE VIEW items AS {' UNION ALL '.join(parts) or f'SELECT {nothing} WHERE false'}")
+    return " UNION ALL ".join(parts) or f"SELECT {nothing} WHERE false"

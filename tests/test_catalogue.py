@@ -125,7 +125,7 @@ def test_a_parameter_of_a_check_that_does_not_exist_is_refused(study):
     path.write_text(
         path.read_text(encoding="utf-8").replace("[parameters.OWN001]", "[parameters.OWN009]"), encoding="utf-8"
     )
-    with pytest.raises(CdmError, match="there is no check OWN009"):
+    with pytest.raises(CdmError, match="there is no check or measure OWN009"):
         catalogue.entries(studies.load("demo"))
 
 

@@ -6,6 +6,7 @@ import csv
 import itertools
 import shutil
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -17,7 +18,7 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cdmlib import changes, checks, cleaning, demo, findings, mart, snapshot, tables
+from cdmlib import changes, checks, cleaning, demo, findings, fingerprints, mart, snapshot, tables
 from cdmlib import study as studies
 from cdmlib.cli import main
 from cdmlib.errors import CdmError
@@ -46,7 +47,7 @@ def study_of(folder: Path, **source) -> studies.Study:
     return studies.Study(study={"id": "abc", "title": "x"}, sources={"edc": {"layout": "csv"} | source}, folder=folder)
 
 
-def compared(folder: Path, old: dict, new: dict, prefilter_from: int = changes.PREFILTER_FROM, **source):
+def compared(folder: Path, old: dict, new: dict, prefilter_from: int = fingerprints.FROM, **source):
     """(summary by dataset, rows of the table changes as record_key, subjid, field, kind, old, new)."""
     con = duckdb.connect(config={"threads": 1})
     made = changes.between(con, study_of(folder, **source), snap(folder, "a", old), snap(folder, "b", new), prefilter_from)
@@ -414,7 +415,10 @@ def test_the_changes_command_prints_a_line_per_dataset_and_the_changed_cells_and
     done = cdm("--from", WEEKS[0], "--to", WEEKS[1], "--most", "5", "--csv", str(tmp_path / "all.csv"))
     assert done.exit_code == 0
     assert "edc.DM by RecordId: records added: 3, records removed: 1, values changed: 2" in done.output
-    assert done.output.count("→") == 1 + 4 and "lines more" in done.output and "record removed" in done.output
+    shown = [line for line in done.output.splitlines() if line.startswith("  ")]
+    assert len(shown) == 5 and "lines more" in done.output and "record removed" in shown[0]
+    long = cdm("--from", WEEKS[0], "--to", WEEKS[1], "--most", "9999").output
+    assert "  value changed  edc.DM " in long and long.count("→") > 2
     with (tmp_path / "all.csv").open(encoding="utf-8", newline="") as file:
         written = list(csv.DictReader(file))
     with mart.open_run(study, f"{WEEKS[1]}-001") as con:
@@ -425,3 +429,131 @@ def test_the_changes_command_prints_a_line_per_dataset_and_the_changed_cells_and
     assert unknown.exit_code == 1 and "there is no such snapshot; there are 2024-03-04-" in unknown.output
     first = cdm("--to", WEEKS[0])
     assert first.exit_code == 1 and "is the first snapshot" in first.output
+
+
+# --- fingerprints stored beside a snapshot
+
+VALUES = ("Subject", "RecordId", "MaxUpdated", "AETERM", "AESEV")
+
+
+def values(*rows: tuple) -> dict:
+    return {"AE": (VALUES, list(rows))}
+
+
+def with_fingerprints(taken: Snapshot, **source) -> Snapshot:
+    """The snapshot with fingerprints as an ingest stores them."""
+    of = studies.Source(**{"layout": "csv"} | source)
+    datasets = [
+        replace(d, fingerprints=fingerprints.store(taken.parquet(d), of, d.columns, d.subject_column)) for d in taken.datasets
+    ]
+    return replace(taken, datasets=datasets)
+
+
+def both_ways(folder: Path, old: dict, new: dict, **source) -> list[tuple]:
+    """(summary, rows of changes) with all sums computed, with stored ones on both sides, and on one."""
+    study, taken = study_of(folder, **source), (snap(folder, "a", old), snap(folder, "b", new))
+    stored = tuple(with_fingerprints(one, **source) for one in taken)
+    results = []
+    for before, after in (taken, stored, (taken[0], stored[1])):
+        con = duckdb.connect(config={"threads": 1})
+        made = changes.between(con, study, before, after, 0)
+        results.append((made.to_dict("records"), con.execute("FROM changes").fetchall()))
+    return results
+
+
+cell = st.sampled_from([None, "", "1", "2", "x|y"])
+extract = st.lists(st.tuples(*[cell] * len(VALUES)), max_size=12)
+
+
+@FAST
+@given(extract, extract, st.booleans())
+def test_stored_and_computed_fingerprints_give_the_same_changes(tmp_path, old, new, ignore):
+    more = {"ignore": ["AESEV"]} if ignore else {}
+    computed_, *stored = both_ways(tmp_path, values(*old), values(*new), **more)
+    assert stored == [computed_, computed_]
+
+
+ONE = ("S1", "1", "2024-03-01", "Rash", "MILD")
+
+
+def told(folder: Path, before: Snapshot, after: Snapshot, **source) -> tuple[list[tuple], str]:
+    con = duckdb.connect(config={"threads": 1})
+    made = changes.between(con, study_of(folder, **source), before, after, 0)
+    return con.execute("SELECT field, old, new FROM changes").fetchall(), made.note[0]
+
+
+def lied(taken: Snapshot, **facts) -> Snapshot:
+    """The snapshot with another manifest entry about its fingerprints."""
+    return replace(taken, datasets=[replace(d, fingerprints=d.fingerprints | facts) for d in taken.datasets])
+
+
+def test_stored_fingerprints_are_what_is_read_and_equal_ones_end_the_comparison(tmp_path):
+    before = with_fingerprints(snap(tmp_path, "a", values(ONE)))
+    after = with_fingerprints(snap(tmp_path, "b", values((*ONE[:4], "SEVERE"))))
+    assert told(tmp_path, before, after)[0] == [("AESEV", "MILD", "SEVERE")]
+    # were they of the same rows, no row would be read: that shows that the stored ones are used
+    beside = [one.folder / "edc.AE.fingerprints" for one in (before, after)]
+    shutil.copy(beside[0], beside[1])
+    same = before.datasets[0].fingerprints["sha256"]
+    assert told(tmp_path, before, lied(after, sha256=same))[0] == []
+
+
+@pytest.mark.parametrize(
+    "facts, source",
+    [
+        ({"duckdb": "1.0.0"}, {}),  # its hash() may be another
+        ({"groups": 7}, {}),
+        ({"columns": list(reversed(VALUES))}, {}),
+        ({"subject": "RecordId"}, {}),
+        ({}, {"ignore": ["AETERM"]}),  # declared after they were stored
+    ],
+)
+def test_fingerprints_of_another_version_or_other_columns_are_computed_anew(tmp_path, facts, source):
+    before = with_fingerprints(snap(tmp_path, "a", values(ONE)))
+    after = with_fingerprints(snap(tmp_path, "b", values((*ONE[:4], "SEVERE"))))
+    shutil.copy(before.folder / "edc.AE.fingerprints", after.folder / "edc.AE.fingerprints")
+    hidden = lied(after, sha256=before.datasets[0].fingerprints["sha256"], **facts)
+    found, note = told(tmp_path, before, hidden, **source)
+    assert found == [("AESEV", "MILD", "SEVERE")] and "as it was stored" not in note
+
+
+def test_an_altered_or_missing_fingerprint_file_and_an_altered_extract_are_noticed_and_said(tmp_path):
+    before = with_fingerprints(snap(tmp_path, "a", values(ONE)))
+    after = with_fingerprints(snap(tmp_path, "b", values((*ONE[:4], "SEVERE"))))
+    beside = after.folder / "edc.AE.fingerprints"
+    kept = beside.read_bytes()
+    shutil.copy(before.folder / "edc.AE.fingerprints", beside)
+    found, note = told(tmp_path, before, after)
+    assert found == [("AESEV", "MILD", "SEVERE")]
+    assert "b: edc.AE.fingerprints is not as it was stored, so it was not used and all rows were read" in note
+    beside.unlink()
+    assert "b: edc.AE.fingerprints is missing, so all rows were read" in told(tmp_path, before, after)[1]
+    beside.write_bytes(kept)
+    assert "fingerprints" not in told(tmp_path, before, after)[1]
+    other = snap(tmp_path, "c", values((*ONE[:3], "Cough", "MILD")))
+    shutil.copy(other.folder / "edc.AE.parquet", after.folder / "edc.AE.parquet")
+    found, note = told(tmp_path, before, after)
+    assert found == [("AETERM", "Rash", "Cough")] and "b: edc.AE.parquet is not as it was stored" in note
+
+
+def test_an_ingest_stores_fingerprints_of_big_datasets_and_reads_them_back(data, monkeypatch):
+    monkeypatch.setattr(fingerprints, "FROM", 3)
+    folder = data / "abc"
+    for cutoff, severity in (("2024-03-04", "MILD"), ("2024-03-11", "SEVERE")):
+        extract = folder / "incoming" / cutoff
+        extract.mkdir(parents=True)
+        rows = [("S1", "1", "Rash", severity), ("S2", "2", "Cough", "MILD"), ("S2", "3", "Pain", "MILD")]
+        (extract / "AE.csv").write_text("\n".join(map(",".join, [("Subject", "RecordId", "AETERM", "AESEV"), *rows])) + "\n")
+        (extract / "DM.csv").write_text("Subject\nS1\n")
+    (folder / "study.toml").write_text('[study]\nid = "abc"\ntitle = "x"\n[sources.edc]\nlayout = "csv"\n')
+    study = studies.load("abc")
+    for cutoff in ("2024-03-04", "2024-03-11"):
+        snapshot.ingest(study, cutoff)
+    taken = snapshot.list_all(study)
+    for one in taken:
+        assert [(d.name, bool(d.fingerprints)) for d in one.datasets] == [("AE", True), ("DM", False)]
+        assert [path.name for path in one.folder.glob("*.fingerprints")] == ["edc.AE.fingerprints"]
+    # 2 subjects with 1 and 2 rows
+    counts = duckdb.sql(f"SELECT n FROM read_parquet('{taken[0].folder / 'edc.AE.fingerprints'}') ORDER BY n").fetchall()
+    assert counts == [(1,), (2,)]
+    assert told(folder, *taken)[0] == [("AESEV", "MILD", "SEVERE")]

@@ -1,6 +1,7 @@
 """The checks and listings of the library: each does what its cases say and keeps the promises made to contributors."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,16 @@ def findings(con, check, table, backwards=False):
 def test_a_check_finds_what_its_cases_expect_and_nothing_else(con, file):
     wrong = [result for result in cases.run(file, con) if not result.passed]
     assert not wrong, "\n".join(f"case {r.number}: expected {r.expected}, got {r.got} ({r.because})" for r in wrong)
+
+
+@by_id([check for check in CHECKS if check.domain == "items"])
+def test_a_check_of_items_finds_the_same_when_only_the_fields_it_says_are_laid_out(con, file):
+    described = """fields_and_more AS (SELECT * FROM fields UNION ALL BY NAME
+                   SELECT DISTINCT i.domain, i.field FROM main.items i ANTI JOIN fields f ON f.domain = i.domain AND f.field = i.field)"""
+    picked = f"SELECT * FROM main.items WHERE (domain, field) IN (SELECT (domain, field) FROM fields_and_more WHERE {file.header['items']})"
+    narrow = replace(file, sql=f"WITH {described}, items AS NOT MATERIALIZED ({picked}) SELECT * FROM ({file.sql}\n)")
+    results = cases.run(narrow, con)
+    assert results and all(result.passed for result in results), [result for result in results if not result.passed]
 
 
 @by_id(CHECKS)

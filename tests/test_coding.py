@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import shutil
 import tempfile
 import zipfile
@@ -376,7 +377,8 @@ def test_only_a_coder_may_decide(study, monkeypatch, person):
 
 def test_where_nobody_is_listed_nobody_may_code(study, monkeypatch):
     text = (study.folder / "study.toml").read_text(encoding="utf-8")
-    (study.folder / "study.toml").write_text(text.removesuffix(PEOPLE), encoding="utf-8")
+    (study.folder / "study.toml").write_text(re.sub(r"\[\[people\]\]\n(?:\w+ = .*\n)+", "", text), encoding="utf-8")
+    assert not studies.load("demo").people
     as_("cora", monkeypatch)
     with pytest.raises(CdmError, match=r"(?s)cora \(unlisted\) may not decide.*\[\[people\]\]"):
         decisions.decide(studies.load("demo"), loaded(study), [FALL])

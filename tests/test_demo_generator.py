@@ -301,6 +301,9 @@ def test_the_study_file_and_the_table_files_have_no_mistakes(folder):
     assert len(opened.visits) == 9
     assert {path.stem for path in (folder / "tables").glob("*.sql")} == {form.lower() for form in FORMS} | {
         "edc_queries",
+        "edc_pages",
+        "edc_visits",
+        "edc_issues",
         *FEEDS,
     }
     for path in (folder / "tables").glob("??.sql"):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from cdmlib import (
     changes,
     checks,
+    coding,
     demo,
     findings,
     forecast,
@@ -15,6 +18,7 @@ from cdmlib import (
     measures,
     queries,
     readiness,
+    reconcile,
     snapshot,
     tables,
 )
@@ -29,9 +33,12 @@ def week(study, cutoff):
     snapshot.ingest(study, cutoff)
     work = mart.begin(study.id, cutoff)
     tables.build(work)
+    reconcile.build(work)
+    coding.code(work)
     checks.run(work)
     changes.since(work)
     findings.follow(work)
+    reconcile.settle(work)
     queries.match(work)
     readiness.run(work)
     measures.run(work)
@@ -70,10 +77,14 @@ def statuses(con):
 
 @pytest.mark.parametrize("cutoff", WEEKS)
 def test_readiness_of_every_subject_and_criterion_equals_the_answer_key(seen, key, cutoff):
-    expected = {(row["subjid"], row["criterion"]): {"Y": "blocked", "N": "ready"}[row["blocked"]] for row in key if row["week"] == cutoff}
+    said = {(row["subjid"], row["criterion"]): row["blocked"] for row in key if row["week"] == cutoff}
     found = statuses(seen[cutoff])
-    assert found.keys() == expected.keys()
-    assert {place: (found[place], expected[place]) for place in found if found[place] != expected[place]} == {}
+    assert found.keys() == said.keys()
+    expected = {place: {"Y": "blocked", "N": "ready"}[answer] for place, answer in said.items() if answer}
+    assert {place: (found[place], answer) for place, answer in expected.items() if found[place] != answer} == {}
+    unsaid = Counter(criterion for (_, criterion), answer in said.items() if not answer)
+    assert set(unsaid) <= {"RD10", "RD11", "RD13", "RD16", "all"}, "an error of the EDC may be a disagreement too; nothing else is left open"
+    assert unsaid["all"] <= 2 and unsaid["RD16"] < 12 and max(unsaid.values()) < 60
 
 
 def test_the_key_has_blocked_and_ready_subjects_for_the_criteria_and_moves_from_week_to_week(key):
@@ -81,14 +92,14 @@ def test_the_key_has_blocked_and_ready_subjects_for_the_criteria_and_moves_from_
     never = {"RD17", "RD21"}  # of no subject; no eligibility error is planted
     assert {criterion for criterion, _ in said} - {criterion for criterion, blocked in said if blocked == "Y"} <= never
     clean = [sum(row["blocked"] == "N" for row in key if row["criterion"] == "all" and row["week"] == cutoff) for cutoff in WEEKS]
-    assert len(set(clean)) == len(WEEKS) and min(clean) > 30 and max(clean) < 200
+    assert len(set(clean)) == len(WEEKS) and min(clean) > 8 and clean[-1] > clean[0]
 
 
 def test_the_measures_of_clean_subjects_and_pages_are_those_counted_otherwise(seen, key):
     for cutoff, con in seen.items():
-        clean = [row["blocked"] == "N" for row in key if row["criterion"] == "all" and row["week"] == cutoff]
+        clean = [row["blocked"] for row in key if row["criterion"] == "all" and row["week"] == cutoff]
         told = con.execute("SELECT numerator, denominator FROM metrics WHERE metric = 'SB01' AND level = 'study'").fetchone()
-        assert told == (sum(clean), len(clean))
+        assert clean.count("N") <= told[0] <= clean.count("N") + clean.count("") and told[1] == len(clean)
         assert con.execute("SELECT sum(numerator) FROM metrics WHERE metric = 'SB01' AND level = 'site'").fetchone()[0] == told[0]
         assert con.execute("SELECT metric, not_run FROM measure_runs WHERE not_run <> ''").fetchall() == []
         funnel = [n for (n,) in con.execute("SELECT numerator FROM metrics WHERE metric = 'PG08' AND level = 'study' ORDER BY rowid").fetchall()]
@@ -103,7 +114,8 @@ def test_reviews_of_all_that_blocks_make_subjects_clean_and_nobody_else(study, s
     of_findings = {"RD08", "RD16", "RD18", "RD20", "RD22"}  # what a review of a finding settles
     clean_list = {criterion.id for criterion in readiness.library() if readiness.is_clean(study, criterion)}
     reviewed = {subject for subject, held in by_subject.items() if "all" in held and held & clean_list <= of_findings}
-    assert len(reviewed) > 10
+    reviewed -= {row["subjid"] for row in key if row["week"] == WEEKS[-1] and not row["blocked"]}  # what else holds them up is not known
+    assert len(reviewed) > 5
     rows = seen[WEEKS[-1]].execute("SELECT finding_id, subjid, CAST(evidence AS VARCHAR) FROM findings WHERE gone_on IS NULL").fetchall()
     acts = []
     for finding, subject, evidence in rows:
@@ -117,10 +129,12 @@ def test_reviews_of_all_that_blocks_make_subjects_clean_and_nobody_else(study, s
 
 
 def test_the_forecast_is_silent_for_two_weeks_then_gives_a_range_and_looks_back(seen):
-    told = {cutoff: con.execute("SELECT early, likely, late, says FROM forecast WHERE part = 'checklist clear'").fetchone() for cutoff, con in seen.items()}
+    asked = "SELECT early, likely, late, says FROM forecast WHERE part = $part"
+    told = {cutoff: con.execute(asked, {"part": "checklist clear"}).fetchone() for cutoff, con in seen.items()}
     assert [told[cutoff][:3] for cutoff in WEEKS[:2]] == [(None, None, None)] * 2 and "3 are needed" in told[WEEKS[0]][3]
-    for cutoff in WEEKS[2:]:
-        early, likely, late, _ = told[cutoff]
+    for cutoff in WEEKS[2:]:  # nobody codes in the demo
+        assert told[cutoff] == (None, None, None, "no date: nothing was cleared in the weeks seen by coder")
+        early, likely, late, _ = seen[cutoff].execute(asked, {"part": "all but what waits for coder"}).fetchone()
         assert cutoff < early <= likely <= late
     tested = seen[WEEKS[3]].execute("SELECT made_on, for_week, said_low <= said_high, within = (came BETWEEN said_low AND said_high) FROM forecast_back_test").fetchall()
     assert tested and set(tested) == {(WEEKS[2], WEEKS[3], True, True)}

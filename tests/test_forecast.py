@@ -66,9 +66,10 @@ def test_when_nothing_was_cleared_in_the_slowest_week_late_is_at_half_the_mean(c
 
 
 def test_when_nothing_was_ever_cleared_there_is_no_date_and_it_says_so(con):
-    weeks = [week(at, site=range(3)) for at in range(3)]
+    weeks = [week(at, coder=range(3), site=range(5 - at)) for at in range(3)]
     rows = forecast._forecast(con, DAYS[2], weeks)
-    assert rows[0][5:8] == (None, None, None) and "nothing was cleared in the weeks seen by site" in rows[0][8]
+    assert rows[0][5:8] == (None, None, None) and "nothing was cleared in the weeks seen by coder" in rows[0][8]
+    assert rows[1][:2] == ("all but what waits for coder", 3) and rows[1][5:8] == ("2024-06-24", "2024-06-28", "2024-07-02")  # 3 things at 1 a week
 
 
 @pytest.mark.parametrize("n, said", [(1, "1 week has been seen"), (2, "2 weeks have been seen")])

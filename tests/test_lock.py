@@ -287,7 +287,7 @@ def test_an_act_that_nobody_is_allowed_is_refused(study, monkeypatch):
         people.acting(study, "something.new")
     with pytest.raises(CdmError, match=r"waive may be done by lead or medical; carl is coder"):
         people.acting(study, "waive")
-    assert people.acting(study, "coding.decided") == ("carl", "coder")
+    assert people.acting(study, "coding.decide") == ("carl", "coder")
 
 
 def test_late_data_of_a_locked_study_are_kept_word_for_word_and_change_nothing(locked):

@@ -448,6 +448,19 @@ CASES = [
     ("several_terms('Abdominal pain, upper')", False),
     ("several_terms('ST/T wave changes')", False),
     ("several_terms(NULL)", None),
+    # ── reviews ──
+    ("settled('Confirmed correct', false)", True),
+    ("settled('Not an issue', false)", True),
+    ("settled('Resolved', false)", True),
+    ("settled('Accepted discrepancy', false)", True),
+    ("settled('Waived', NULL)", True),  # nothing says that a value changed
+    ("settled('Waived', true)", False),  # a value changed since: the review no longer counts
+    ("settled('Query raised', false)", False),
+    ("settled('Open', false)", False),
+    ("settled('waived', false)", False),  # not a status as it is written
+    ("settled('', false)", False),
+    ("settled(NULL, false)", False),
+    ("settled(NULL, NULL)", False),
 ]
 EARLIEST = [
     (["2024-03-02", "2024-02-29"], "2024-02-29"),

@@ -15,9 +15,9 @@ from cdmlib.cli import main
 
 ROOT = Path(__file__).parents[1]
 LAYERS = [
-    "errors", "sqlfile", "standard", "cases", "readers", "study", "standing", "journal", "people", "keys", "snapshot", "digests", "mart", "changes", "pivot", "specification", "tables",
+    "errors", "sqlfile", "standard", "cases", "readers", "study", "standing", "journal", "people", "keys", "fingerprints", "snapshot", "digests", "mart", "changes", "pivot", "specification", "tables",
     "checks", "catalogue", "reconcile", "findings", "edc", "queries", "measures", "readiness", "forecast", "lock", "workbook", "coding", "export", "cleaning", "review",
-    "evidence", "wheel", "archive", "restore", "judge", "verify", "trace", "notebooks", "scaffold", "demo", "validation", "cli", "docs",
+    "evidence", "wheel", "archive", "restore", "judge", "verify", "trace", "board", "figures", "notebooks", "scaffold", "demo", "validation", "cli", "docs",
 ]  # fmt: skip
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 

@@ -35,10 +35,13 @@ def work(data):
     con = standard.empty_database()
     con.execute(f"CREATE TABLE findings ({FINDINGS})")
     con.execute(f"CREATE TABLE check_runs ({checks.CHECK_RUNS})")
-    con.execute("CREATE TABLE coding (siteid VARCHAR, subjid VARCHAR, record_key VARCHAR, verbatim VARCHAR, status VARCHAR)")
+    con.execute("CREATE OR REPLACE TABLE coding (siteid VARCHAR, subjid VARCHAR, record_key VARCHAR, verbatim VARCHAR, status VARCHAR)")
     con.execute(
-        "CREATE TABLE reconciliation (recon VARCHAR, subjid VARCHAR, siteid VARCHAR, result VARCHAR, left_key VARCHAR, right_key VARCHAR, field VARCHAR, left_value VARCHAR, right_value VARCHAR, status VARCHAR)"
+        "CREATE OR REPLACE TABLE reconciliation (recon VARCHAR, subjid VARCHAR, siteid VARCHAR, visit VARCHAR, result VARCHAR, left_key VARCHAR, right_key VARCHAR, field VARCHAR, left_value VARCHAR, right_value VARCHAR, status VARCHAR)"
     )
+    con.execute("CREATE OR REPLACE TABLE reconciliation_runs (recon VARCHAR, outcome VARCHAR, reason VARCHAR)")
+    for recon in ("lab_header", "irt", "sae"):
+        insert(con, "reconciliation_runs", recon=recon, outcome="done")
     for subject in ("001", "002", "003"):
         insert(con, "subjects", record_key=subject, siteid="01", subjid=subject)
     return Work(studies.load("abc"), Snapshot, AS_OF, "run", data, con)
@@ -80,11 +83,11 @@ CASES = [  # what is planted for subject 001, the criterion it blocks, the line 
     (lambda c: query(c, status="open", waiting_days=31), "RD07", 8, "site"),
     (lambda c: finding(c, check_id="IT001", domain="items"), "RD08", 9, "site"),
     (lambda c: page(c, verify_required="Y", verified="N"), "RD09", 10, "CRA"),
-    (lambda c: insert(c, "reconciliation", recon="lab", subjid="001", siteid="01", result="mismatch", left_key="k", field="lbdtc"), "RD10", 13, "DM"),
+    (lambda c: insert(c, "reconciliation", recon="lab_header", subjid="001", siteid="01", result="mismatch", left_key="k", field="lbdtc"), "RD10", 13, "DM"),
     (lambda c: insert(c, "reconciliation", recon="irt", subjid="001", siteid="01", result="only left", left_key="k"), "RD11", 14, "DM"),
     (lambda c: insert(c, "edc_issues", record_key="i", subjid="001", kind="lab range", what="Ranges not entered"), "RD12", 15, "DM"),
     (lambda c: insert(c, "reconciliation", recon="sae", subjid="001", siteid="01", result="mismatch", left_key="k", field="onset"), "RD13", 16, "safety"),
-    (lambda c: insert(c, "coding", subjid="001", record_key="AE|1", verbatim="hedache", status="to code"), "RD14", 17, "coder"),
+    (lambda c: insert(c, "coding", subjid="001", record_key="AE|1", verbatim="hedache", status="uncoded"), "RD14", 17, "coder"),
     (lambda c: insert(c, "edc_issues", record_key="i", subjid="001", kind="deviation", state="PD proposed"), "RD15", 19, "CRA"),
     (lambda c: finding(c), "RD16", 20, "DM"),
     (lambda c: finding(c, review_status="Confirmed correct", review_outdated=True), "RD16", 20, "DM"),
@@ -118,8 +121,8 @@ NOT_BLOCKING = [
     ("RD05", lambda c: query(c, status="closed")),
     ("RD07", lambda c: query(c, status="open", waiting_days=30)),
     ("RD09", lambda c: page(c, verify_required="N", verified="N")),
-    ("RD10", lambda c: insert(c, "reconciliation", recon="lab", subjid="001", result="mismatch", status="accepted")),
-    ("RD14", lambda c: insert(c, "coding", subjid="001", record_key="AE|1", verbatim="Headache", status="coded")),
+    ("RD10", lambda c: insert(c, "reconciliation", recon="lab_header", subjid="001", result="mismatch", status="Confirmed correct")),
+    ("RD14", lambda c: insert(c, "coding", subjid="001", record_key="AE|1", verbatim="Headache", status="autocoded")),
     ("RD15", lambda c: insert(c, "edc_issues", record_key="i", subjid="001", kind="deviation", state="PD Confirmed")),
     ("RD16", lambda c: finding(c, gone_on="2024-03-25", status="resolved")),
     ("RD16", lambda c: finding(c, review_status="Confirmed correct", review_outdated=False)),
@@ -151,6 +154,35 @@ def test_a_source_that_is_missing_is_not_run_blocks_and_no_subject_is_clean(work
     assert state(work)["all"] == ("not run", None)
     reason = work.con.execute("SELECT evidence FROM lock_checklist WHERE line = ?", [blocked[0]]).fetchone()[0]
     assert "not run: " in reason and table in reason
+
+
+KINDS = [("RD10", "lab_header", "third-party data"), ("RD11", "irt", "the randomisation system"), ("RD13", "sae", "the safety database")]
+
+
+@pytest.mark.parametrize("criterion, recon, what", KINDS)
+def test_a_reconciliation_that_is_not_declared_is_not_run_and_never_met(work, criterion, recon, what):
+    work.con.execute("DELETE FROM reconciliation_runs WHERE recon = ?", [recon])
+    readiness.run(work)
+    assert state(work)[criterion][0] == "not run" and state(work)["all"][0] == "not run"
+    assert work.con.execute("SELECT reason FROM criteria WHERE criterion = ?", [criterion]).fetchone() == (f"study.toml declares no reconciliation with {what}",)
+
+
+@pytest.mark.parametrize("criterion, recon, what", KINDS)
+def test_a_reconciliation_that_was_not_run_says_why_and_is_not_met(work, criterion, recon, what):
+    work.con.execute("UPDATE reconciliation_runs SET outcome = 'not run', reason = 'table x is not collected' WHERE recon = ?", [recon])
+    readiness.run(work)
+    assert state(work)[criterion][0] == "not run"
+    assert work.con.execute("SELECT reason FROM criteria WHERE criterion = ?", [criterion]).fetchone() == (f"{recon} not run: table x is not collected",)
+
+
+@pytest.mark.parametrize("criterion, kind", [("RD12", "lab range"), ("RD15", "deviation"), ("RD19", "inactivated")])
+def test_a_listing_of_issues_that_the_study_does_not_map_is_not_run_and_never_met(work, data, criterion, kind):
+    (data / "abc" / "tables").mkdir()
+    others = " UNION ALL ".join(f"SELECT '{other}' AS kind" for other in ("lab range", "deviation", "inactivated") if other != kind)
+    (data / "abc" / "tables" / "edc_issues.sql").write_text(others, encoding="utf-8")
+    readiness.run(work)
+    found = {c: state(work)[c][0] for c in ("RD12", "RD15", "RD19")}
+    assert found == {"RD12": "ready", "RD15": "ready", "RD19": "ready"} | {criterion: "not run"}
 
 
 def test_a_check_that_was_not_run_blocks_unless_it_is_switched_off_with_a_reason(work):

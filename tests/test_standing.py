@@ -21,7 +21,7 @@ PEOPLE = {
     "carl": "coder", "rita": "cra", "paul": "programmer", "olga": "auditor",
 }  # fmt: skip
 SIGNERS = {"data management": {"dora", "lena"}, "clinical": {"mark", "mia"}, "biostatistics": {"stan"}}
-NOT_LOCKS = ("review", "coding.decided", "query.exported", "waive")
+NOT_LOCKS = ("review", "coding", "query.exported", "waive")
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import openpyxl
 import pytest
 
-from cdmlib import checks, cleaning, evidence, findings, mart, snapshot, tables
+from cdmlib import checks, cleaning, evidence, findings, mart, measures, snapshot, tables
 from cdmlib import study as studies
 
 TOML = """[study]
@@ -84,7 +84,7 @@ def test_a_check_of_the_study_is_run_with_the_limits_of_the_study(run):
 
 def test_its_cases_are_run_with_those_of_the_library_and_stand_in_the_evidence(run, tmp_path):
     done = evidence.write(run[0], tmp_path / "validation")
-    assert done.checks == len(checks.library()) + 1 and not done.failed
+    assert done.checks == len(checks.library()) + len(measures.library()) + 1 and not done.failures
     text = (tmp_path / "validation" / "uat.csv").read_text(encoding="utf-8")
     assert [line for line in text.splitlines() if line.startswith("ZZ001")] == [
         "ZZ001,1,finding,finding,passed,eight letters",

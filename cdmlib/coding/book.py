@@ -197,9 +197,9 @@ def take_in(study: Study, path: Path, actor: str = "", role: str = "") -> Import
     if problems:
         raise CdmError(listed(problems, f"{path.name} was not taken in:"))
     if choices:
-        decisions.check_role(study, actor, role, "decide")
+        decisions.check_role(study, actor, role, "coding.decide")
     if answers:
-        decisions.check_role(study, actor, role, "approve")
+        decisions.check_role(study, actor, role, "coding.approve")
     fresh, conflicts, already = [], [], 0
     for choice in choices:
         subject = decisions.subject_of(choice.dictionary, choice.verbatim)

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cdmlib import journal
+from cdmlib import journal, people
 from cdmlib.coding import words
 from cdmlib.coding.dictionary import Dictionary
 from cdmlib.errors import CdmError, listed
@@ -17,8 +17,7 @@ from cdmlib.study import Study
 ACT = "coding"
 LONGEST = 350  # characters of a verbatim in the subject of an act; what is longer is told apart by its hash
 QUERY = "QUERY"  # in place of a code: the term can't be coded as reported, the site is asked
-MAY = {"decide": ("coder",), "approve": ("coder", "medical", "lead")}  # any other role may not
-SAID = {"decide": "decide on codes", "approve": "approve codes"}
+SAID = {"coding.decide": "decide on codes", "coding.approve": "approve codes"}
 
 
 @dataclass(frozen=True)
@@ -103,18 +102,18 @@ def decided(entries: Sequence[Entry]) -> dict[str, Decision]:
 
 
 def may(study: Study, act: str) -> tuple[str, str]:
-    """The acting person and role. Raises CdmError when the role may not `decide` or `approve`, or when the study lists no people."""
-    actor, role = journal.who(study)
-    check_role(study, actor, role, act)
-    return actor, role
+    """The acting person and role. Raises CdmError when the role may not do `coding.decide` or `coding.approve`; nothing is kept then."""
+    check_role(study, *journal.who(study), act)
+    return people.acting(study, act)
 
 
 def check_role(study: Study, actor: str, role: str, act: str) -> None:
-    """Refuse a role that may not do this; what isn't allowed is refused."""
-    if role in MAY[act]:
+    """Refuse a role that may not do this, and say which roles may and how a person gets one."""
+    roles = people.permissions()[act]
+    if role in roles:
         return
-    wanted = " or ".join(f'role = "{name}"' for name in MAY[act])
-    how = f'Add the person to {study.folder / "study.toml"}:\n\n[[people]]\nid = "{actor}"\nname = "…"\nrole = "{MAY[act][0]}"'
+    wanted = " or ".join(f'role = "{name}"' for name in roles)
+    how = f'Add the person to {study.folder / "study.toml"}:\n\n[[people]]\nid = "{actor}"\nname = "…"\nrole = "{roles[0]}"'
     raise CdmError(f"{actor} ({role}) may not {SAID[act]}; that takes somebody with {wanted}. {how}")
 
 
@@ -132,8 +131,8 @@ def decide(
     Raises CdmError when the person may not decide, for a code that the dictionary does not have as a current term, and for a question
     to the site without its text.
     """
-    actor, role = (actor, role) if actor else may(study, "decide")
-    check_role(study, actor, role, "decide")
+    actor, role = (actor, role) if actor else may(study, "coding.decide")
+    check_role(study, actor, role, "coding.decide")
     acts, problems, now = [], [], standing(study)
     for choice in choices:
         dictionary = dictionaries[choice.dictionary]
@@ -184,8 +183,8 @@ def approve(
     Returns what was approved or rejected, and what was left because the person decided it. Raises CdmError when the person may not
     approve, names a decision of their own, or has nothing to approve but their own.
     """
-    actor, role = (actor, role) if actor else may(study, "approve")
-    check_role(study, actor, role, "approve")
+    actor, role = (actor, role) if actor else may(study, "coding.approve")
+    check_role(study, actor, role, "coding.approve")
     now = standing(study)
     waiting = {subject: decision for subject, decision in now.items() if decision.waiting}
     if unknown := [subject for subject in subjects or () if subject not in waiting]:

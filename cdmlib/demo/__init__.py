@@ -69,7 +69,6 @@ def create(folder: Path, seed: int = SEED) -> None:
     statuses = [operations.status(seed, week, subjects, records, planted, asked.values()) for week in range(1, len(CUT_OFFS) + 1)]
     for status in statuses:
         operations.write(folder / "incoming" / CUT_OFFS[status.week - 1], status, subjects)
-    readiness_key.write(folder / "readiness_key.csv", statuses, records, planted, asked.values())
     settings = (CONTENT / "study.toml").read_bytes().replace(b'id = "demo" ', f'id = "{folder.name}" '.encode(), 1)
     (folder / "study.toml").write_bytes(settings)
     (folder / "tables").mkdir()
@@ -77,6 +76,7 @@ def create(folder: Path, seed: int = SEED) -> None:
         (folder / "tables" / path.name).write_bytes(path.read_bytes())
     dictionaries.write(folder)
     _write_key(folder / "answer_key.csv", subjects, records, planted, by_error)
+    readiness_key.write(folder, statuses, records, planted, asked.values())
 
 
 def read_answer_key(folder: Path) -> list[Row]:

@@ -265,6 +265,10 @@ def ae_duplicate_in_other_words(c: Case) -> Row | None:
     return wrong and wrong | {"AETERM": f"Episode of {c.v['AETERM'].lower()}", "AECONTRT": "N"}
 
 
+def ae_severity_mistaken(c: Case) -> Row | None:
+    return {"AESEV": "MILD"} if c.v["AESEV"] == "MODERATE" and _plain(c) else None
+
+
 def drug_withdrawn_without_disposition(c: Case) -> Row | None:
     fits = c.v["AEACN"] == "DOSE NOT CHANGED" and c.v["AESER"] == "N" and c.subject.fate == "COMPLETED"
     return {"AEACN": "DRUG WITHDRAWN"} if fits else None
@@ -318,6 +322,10 @@ def vs_blood_pressure_swapped(c: Case) -> Row | None:
 
 def vs_implausible(c: Case) -> Row | None:
     return {"PULSE": c.v["PULSE"] + "0"} if c.v.get("PULSE") else None
+
+
+def vs_pulse_misread(c: Case) -> Row | None:
+    return {"PULSE": f"{c.v['PULSE'][:-1]}7"} if c.v.get("PULSE", "").endswith("1") else None
 
 
 def vs_weight_jump(c: Case) -> Row | None:

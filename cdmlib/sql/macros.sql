@@ -173,7 +173,7 @@ CREATE OR REPLACE MACRO form_name(domain) AS
 
 -- A review settles a finding: somebody decided, and no value has changed since.
 CREATE OR REPLACE MACRO settled(review_status, outdated) AS
-    coalesce(review_status IN ('Confirmed correct', 'Not an issue', 'Resolved', 'Waived'), false) AND NOT coalesce(outdated, false);
+    coalesce(review_status IN ('Confirmed correct', 'Not an issue', 'Resolved', 'Waived', 'Accepted discrepancy'), false) AND NOT coalesce(outdated, false);
 
 -- ── EDC queries ─────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -3,6 +3,7 @@ title:    Date can't be read
 severity: major
 action:   query
 message:  {page}: {label} is {value}, which is not a date. Please enter the date, as far as it is known.
+items:    (type = 'date' AND NOT blank(collected)) OR (domain, field) IN (SELECT domain, collected FROM fields WHERE type = 'date' AND NOT blank(collected))
 
 The collected text is there but its derived date is empty: a day that the calendar lacks, a year of two figures, another order of day and month than
 the transfer specification says. Texts for not known or not done (UN UNK UNKN, ND) are answers and not reported.

@@ -3,6 +3,7 @@ title:    Date is after the cut-off date
 severity: major
 action:   query
 message:  {page}: {label} is {value}, which is later than {as_of}, the date on which the data were taken. Please correct the date.
+items:    type = 'date'
 
 Compared only as far as the date is known. A planned date (such as an intended end of treatment) that is in the future on purpose is reported too.
 */

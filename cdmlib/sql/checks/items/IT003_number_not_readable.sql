@@ -3,6 +3,7 @@ title:    Number can't be read
 severity: minor
 action:   query
 message:  {page}: {label} is {value}, which is not a number. Please enter a number, with the unit in its own field.
+items:    (type IN ('number', 'integer') AND NOT blank(collected)) OR (domain, field) IN (SELECT domain, collected FROM fields WHERE type IN ('number', 'integer') AND NOT blank(collected))
 
 The collected text is there but its derived number is empty. Results of laboratory, electrocardiogram and questionnaires may be texts and are
 left out (see LB002), and so are doses of concomitant medication, which may be ranges and combinations. Texts for not known or not done are accepted.

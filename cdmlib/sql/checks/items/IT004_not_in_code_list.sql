@@ -3,6 +3,7 @@ title:    Value is not in the code list
 severity: major
 action:   query
 message:  {page}: {label} is {value}, which is not one of the permitted answers ({permitted}). Please choose one of them.
+items:    NOT blank(codelist)
 
 Compared without regard to case and spaces at the ends. Empty values are another check, and so are values beyond a list that may be added to (IT014).
 */

@@ -3,6 +3,7 @@ title:    Required value is missing
 severity: major
 action:   query
 message:  {page}: {label} is missing. Please enter it.
+items:    required = 'Y' OR field IN (concat(domain, 'yn'), concat(domain, 'perf'), concat(domain, 'occur'), concat(domain, 'stat')) OR (domain, field) IN (SELECT domain, unnest([collected, shown_field]) FROM fields WHERE required = 'Y')
 
 For fields that the study's specification requires; one that depends on another field only when that field has it asked. A record that is answered as none, not done or not performed is left out, and so is an empty date or number
 whose collected text is there (IT001, IT003). Fields with a check of their own are left to it: term and start of an

@@ -3,6 +3,7 @@ title:    Number is outside the range of the specification
 severity: minor
 action:   query
 message:  {page}: {label} is {value}, but {limits} is expected. Please correct the value, or confirm it.
+items:    low IS NOT NULL OR high IS NOT NULL
 
 For fields with a lowest or highest plausible value in the study's specification; both are allowed values. What is no number is left to
 IT003 and IT010. Limits that differ by test or by visit can't be given there.

@@ -3,6 +3,7 @@ title:    Value in a field that is not asked
 severity: minor
 action:   query
 message:  {page}: {label} is {value}, but {other_label} is {other_value} and the field is then to be left empty. Please correct one of them.
+items:    NOT blank(shown_field) OR (domain, field) IN (SELECT domain, shown_field FROM fields WHERE NOT blank(shown_field))
 
 For fields of which the study's specification says that they are asked only when another field of the record has a certain value. When that other
 field is empty the value is reported too.

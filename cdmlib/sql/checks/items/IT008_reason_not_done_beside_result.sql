@@ -3,6 +3,7 @@ title:    Reason not done is given beside a result
 severity: minor
 action:   query
 message:  {page}: the reason for not doing it is {value}, but the result {result} is entered. Please keep the reason or the result, and remove the other.
+items:    field IN (concat(domain, 'reasnd'), concat(domain, 'orres'))
 
 One record is looked at, in every domain that has a reason not done and a result; a page that is answered as a whole has no result of its own.
 */

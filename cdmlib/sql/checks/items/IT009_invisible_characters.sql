@@ -3,6 +3,7 @@ title:    Spaces at the ends or control characters in a text
 severity: minor
 action:   internal
 message:  {page}: {label} is {shown} with {what}, which no reader sees but which makes it another text. Correct it in the transfer or in the EDC.
+items:    type = 'text'
 
 The places of spaces are shown as ␣ and of others as ¤. Line breaks inside a text are allowed. Spaces between words are not looked at.
 */

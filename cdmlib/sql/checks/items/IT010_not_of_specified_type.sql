@@ -3,6 +3,7 @@ title:    Value is not of the specified type
 severity: major
 action:   query
 message:  {page}: {label} is {value}, but {expected} is expected. Please correct the value.
+items:    spec_type IN ('number', 'integer', 'date')
 
 For fields to which the study's specification gives a type: number, whole number or date. A field from which the library itself derives a date or
 a number is left to IT001 and IT003, except that a number which is not whole is reported here, and so is a

@@ -3,6 +3,7 @@ title:    Text with damaged characters
 severity: minor
 action:   internal
 message:  {page}: {label} is {value}: characters were lost or turned into others on the way. Correct the encoding of the transfer.
+items:    type = 'text'
 
 It reports the replacement character (�) and the pairs that appear when UTF-8 is read as Latin-1 or Windows-1252 (Ã¤, â€™). It does not catch a
 letter that became a question mark.

@@ -3,6 +3,7 @@ title:    Text is longer than the specification allows
 severity: minor
 action:   internal
 message:  {page}: {label} has {characters} characters; the specification allows {allowed}. Correct the specification or shorten the text.
+items:    length IS NOT NULL
 
 Spaces at the ends are not counted. A text that was cut at the allowed length on the way can't be told from one that fits.
 */

@@ -3,6 +3,7 @@ title:    More decimal places than the specification allows
 severity: minor
 action:   query
 message:  {page}: {label} is {value}, with {places} decimal places; at most {allowed} can be recorded. Please correct the value.
+items:    decimals IS NOT NULL
 
 Places of the text as entered are counted, zeros at its end too; of a number that is derived, zeros at its end are not.
 */

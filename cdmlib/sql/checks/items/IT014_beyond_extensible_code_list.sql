@@ -4,6 +4,7 @@ severity: minor
 action:   review
 message:  {page}: {label} is {value} in {records} records, which is not in its code list. Please find out whether one of the list says the same ({permitted}), or add the value
           to the study's list.
+items:    extensible = 'Y'
 
 The list is extensible, so such a value may be right. One finding for each value of a field, on the first of its records. Compared without regard to case and spaces at the ends.
 */

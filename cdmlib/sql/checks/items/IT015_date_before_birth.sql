@@ -3,6 +3,7 @@ title:    Date is before the subject's birth
 severity: major
 action:   query
 message:  {page}: {label} is {value}, which is before the birth date {birth_date}. Please correct one of the dates.
+items:    type = 'date'
 
 Compared only as far as both are known. Birth dates themselves are left out, and so are pages with a
 check of their own: adverse events, which can't start before consent (AE003), medical history and procedures.

@@ -1,0 +1,275 @@
+"""The dashboard on 1 M queries, 100,000 findings and 5,000 subjects: first paint, filter, page turn, memory with 20 sessions, 50 sessions at work.
+
+The server runs as users run it, in a process of its own. Times are those of a browser (Chromium, one at a time) from the act to the changed
+page. The 50 sessions are scripted clients that hold the page's connection open and turn pages and change filters, each after a pause.
+`--quick`: a tenth of the data and twelve seconds.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import random
+import re
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from pathlib import Path
+
+import duckdb
+
+ROOT = Path(__file__).parents[1]
+QUICK = "--quick" in sys.argv
+QUERIES, FINDINGS, SUBJECTS = (100_000, 10_000, 500) if QUICK else (1_000_000, 100_000, 5_000)
+SECONDS, SESSIONS = (12, 10) if QUICK else (120, 50)
+PAUSE = 6.0  # seconds between two acts of one scripted session, on average
+CRITERIA = [f"RD{n:02d}" for n in range(1, 26)]
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+
+
+def study(data: Path) -> None:
+    """A study whose published results are made up: subjects, queries, findings, readiness and measures by plain rules."""
+    folder = data / "bench"
+    (folder / "marts").mkdir(parents=True)
+    (folder / "runs" / "2024-03-25-001").mkdir(parents=True)
+    (folder / "study.toml").write_text('[study]\nid = "bench"\ntitle = "Benchmark"\n[sources.edc]\nlayout = "csv"\n', encoding="utf-8")
+    facts = {"status": "complete", "as_of": "2024-03-25", "mart": "2024-03-25-001.duckdb", "study": "bench", "run": "2024-03-25-001"}
+    (folder / "runs" / "2024-03-25-001" / "manifest.json").write_text(json.dumps(facts), encoding="utf-8")
+    path = folder / "marts" / "2024-03-25-001.duckdb"
+    with duckdb.connect(str(path)) as con:
+        con.execute("CREATE TABLE runs AS SELECT '2024-03-25-001' AS run, 'bench' AS study, 'Benchmark' AS title, '2024-03-25' AS as_of, 's1' AS snapshot")
+        con.execute(
+            f"""CREATE TABLE subjects AS SELECT 'S' || i AS record_key, printf('%04d', i % 100) AS siteid, printf('%04d-%04d', i % 100, i) AS subjid, CAST(NULL AS VARCHAR) AS visit,
+                CAST(NULL AS VARCHAR) AS form, '2023-01-01' AS consent_date, 'ONGOING' AS status FROM range({SUBJECTS}) t(i)"""
+        )
+        con.execute(
+            f"""CREATE TABLE queries AS
+                SELECT 'Q|' || i AS record_key, s.siteid, s.subjid, 'Week ' || (i % 12) AS visit, 'Form ' || (i % 23) AS form, '1' AS formrow, 'queries' AS source, 'QUERIES' AS dataset, i AS source_row,
+                       CAST(i AS VARCHAR) AS query_id, 'AE|' || i AS data_key, 'V' AS visitoid, 'F' AS formoid, 'FIELD' || (i % 40) AS field, 'Field ' || (i % 40) AS fieldlabel, status, status AS state,
+                       'Value ' || hash(i) || ' is unusual. Please confirm or correct.' AS text, CASE WHEN status <> 'open' THEN 'Confirmed.' END AS response,
+                       CASE i % 3 WHEN 0 THEN 'Site from System' WHEN 1 THEN 'Site from DM' ELSE 'Site from CRA' END AS marking_group, 'System' AS origin, 'System' AS opened_by,
+                       CAST(DATE '2024-03-25' - CAST(age AS INTEGER) AS VARCHAR) AS opened_on, CASE WHEN status <> 'open' THEN '2024-03-20' END AS answered_on,
+                       CASE WHEN status IN ('closed', 'cancelled') THEN CAST(DATE '2024-03-25' - CAST(age // 2 AS INTEGER) AS VARCHAR) END AS closed_on,
+                       age AS age_days, CASE WHEN status IN ('open', 'answered') THEN age END AS waiting_days, CASE WHEN status <> 'open' THEN age // 3 END AS response_days,
+                       CASE WHEN status = 'closed' THEN age // 2 END AS closing_days,
+                       CASE WHEN age <= 7 THEN '0-7' WHEN age <= 14 THEN '8-14' WHEN age <= 21 THEN '15-21' WHEN age <= 28 THEN '22-28' ELSE '>28' END AS age_bucket,
+                       CASE status WHEN 'open' THEN 'Site' WHEN 'answered' THEN 'Data management' END AS action_owner
+                FROM (SELECT i, CAST(hash(i) % 400 AS BIGINT) AS age, CASE hash(i) % 20 WHEN 0 THEN 'open' WHEN 1 THEN 'open' WHEN 2 THEN 'answered' WHEN 3 THEN 'cancelled' ELSE 'closed' END AS status
+                      FROM range({QUERIES}) t(i)) q
+                JOIN (SELECT row_number() OVER (ORDER BY record_key) - 1 AS n, siteid, subjid FROM subjects) s ON s.n = q.i % {SUBJECTS} ORDER BY i"""
+        )
+        con.execute(
+            f"""CREATE TABLE findings AS
+                SELECT 'F' || i AS finding_id, 'AE' || printf('%03d', i % 200) AS check_id, 'Check ' || (i % 200) AS title, CASE i % 5 WHEN 0 THEN 'critical' WHEN 1 THEN 'major' ELSE 'minor' END AS severity,
+                       'query' AS action, 'ae' AS domain, s.siteid, s.subjid, 'Week 1' AS visit, 'Form' AS form, '1' AS formrow, 'AE|' || i AS record_key, 'aeterm' AS field, 'AE ' || hash(i) || ': please correct.' AS message,
+                       CAST('{{}}' AS JSON) AS evidence, CASE i % 4 WHEN 0 THEN 'new' ELSE 'open' END AS status, '' AS flag, '2024-03-18' AS first_seen, '2024-03-25' AS last_seen,
+                       CAST(NULL AS VARCHAR) AS gone_on, CAST(NULL AS VARCHAR) AS because, CAST(NULL AS JSON) AS evidence_before, CAST(NULL AS VARCHAR) AS review_status, CAST(NULL AS VARCHAR) AS review_comment,
+                       CAST(NULL AS VARCHAR) AS owner, CAST(NULL AS VARCHAR) AS review_expires, CAST(NULL AS VARCHAR) AS reviewer, CAST(NULL AS VARCHAR) AS reviewed_on, false AS review_outdated
+                FROM range({FINDINGS}) t(i) JOIN (SELECT row_number() OVER (ORDER BY record_key) - 1 AS n, siteid, subjid FROM subjects) s ON s.n = i % {SUBJECTS} ORDER BY i"""
+        )
+        values = ", ".join(f"('{c}', 'Criterion {c}', 'DM', '1', true, 'blocked', '', 0, 'A rule', '1')" for c in CRITERIA)
+        con.execute(f"CREATE TABLE criteria AS SELECT * FROM (VALUES {values}) v(criterion, title, owner, lines, clean, outcome, reason, blockers, definition, version)")
+        con.execute(
+            """CREATE TABLE readiness AS SELECT 'subject' AS level, siteid, subjid, CAST(NULL AS VARCHAR) AS visit, CAST(NULL AS VARCHAR) AS form, criterion, title, n = 0 AS ready,
+               CASE WHEN n = 0 THEN 'ready' ELSE 'blocked' END AS status, n AS blockers, 'DM' AS owner, '1' AS version
+               FROM (SELECT s.siteid, s.subjid, c.criterion, c.title, CAST(greatest(CAST(hash(s.subjid || c.criterion) % 12 AS BIGINT) - 9, 0) AS BIGINT) AS n FROM subjects s, criteria c)"""
+        )
+        con.execute(
+            """INSERT INTO readiness SELECT 'subject', siteid, subjid, NULL, NULL, 'all', 'all', sum(blockers) = 0, CASE WHEN sum(blockers) = 0 THEN 'ready' ELSE 'blocked' END,
+               CAST(sum(blockers) AS BIGINT), 'DM', '1' FROM readiness GROUP BY siteid, subjid"""
+        )
+        con.execute(
+            """CREATE TABLE blockers AS SELECT criterion, title, siteid, subjid, 'Week 1' AS visit, 'Form' AS form, '1' AS formrow, 'AE|1' AS record_key, 'to clear' AS what, 'DM' AS owner
+               FROM readiness WHERE criterion <> 'all' AND blockers > 0"""
+        )
+        con.execute("CREATE TABLE measure_runs AS SELECT 'QU01' AS metric, 'Open queries' AS title, CAST(101 AS BIGINT) AS rows, '' AS not_run, 'Queries that the site must act on.' AS definition")
+        con.execute(
+            """CREATE TABLE metrics AS SELECT 'QU01' AS metric, 'Open queries' AS title, CASE WHEN siteid IS NULL THEN 'study' ELSE 'site' END AS level, siteid, CAST(NULL AS VARCHAR) AS category,
+               count(*) FILTER (status = 'open') AS numerator, count(*) AS denominator, round(100.0 * count(*) FILTER (status = 'open') / count(*), 1) AS value, 'percent' AS unit,
+               '2024-03-25' AS as_of, '' AS definition FROM queries GROUP BY GROUPING SETS ((), (siteid))"""
+        )
+    (folder / "marts" / "current").write_text("2024-03-25-001.duckdb\n", encoding="utf-8")
+
+
+def serve(data: Path) -> tuple[subprocess.Popen, str]:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    command = [sys.executable, "-c", "from cdmlib.cli import main; main()", "dashboard", "bench", "--port", str(port), "--as", "bench"]
+    with (data / "server.log").open("wb") as log:
+        server = subprocess.Popen(command, env=os.environ | {"CDM_DATA": str(data), "PYTHONPATH": str(ROOT)}, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
+    for _ in range(240):
+        with socket.socket() as tried:
+            if tried.connect_ex(("127.0.0.1", port)) == 0:
+                return server, f"http://localhost:{port}"
+        time.sleep(0.25)
+    raise SystemExit((data / "server.log").read_text(encoding="utf-8"))
+
+
+def memory(server: subprocess.Popen) -> float:
+    """Megabytes that the server holds."""
+    status = Path(f"/proc/{server.pid}/status").read_text(encoding="utf-8")
+    return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
+
+
+def said(name: str, times: list[float], limits: str) -> None:
+    ordered = sorted(times)
+    print(f"{name:<34} median {1000 * statistics.median(ordered):>6.0f} ms   p95 {1000 * ordered[int(0.95 * (len(ordered) - 1))]:>6.0f} ms   n {len(ordered):>3}   wanted: {limits}", flush=True)
+
+
+def in_browser(address: str) -> None:
+    """First paint of each page, then filters and page turns of the query list."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.goto(f"{address}/queries?study=bench")
+        page.locator(".tabulator-row").first.wait_for(timeout=60_000)
+        for slug, seen in (("queries", ".tabulator-row"), ("subjects", ".tabulator-row"), ("overview", ".card"), ("sites", ".tabulator-row")):
+            times = []
+            for _ in range(3 if QUICK else 7):
+                started = time.perf_counter()
+                page.goto(f"{address}/{slug}?study=bench", wait_until="commit")
+                page.locator(seen).first.wait_for(timeout=60_000)
+                times.append(time.perf_counter() - started)
+                page.wait_for_timeout(1500)
+            said(f"first paint: {slug}", times, "at most 2,000 ms")
+        page.goto(f"{address}/queries?study=bench")
+        page.locator(".tabulator-row").first.wait_for()
+        page.wait_for_timeout(5000)
+        grid = page.locator(".tabulator").last
+        turns, filters, sites = [], [], []
+        for n in range(5 if QUICK else 20):
+            before = grid.locator("[tabulator-field=query_id].tabulator-cell").first.inner_text()
+            started = time.perf_counter()
+            page.get_by_label(re.compile("Go to (next|first) page")).nth(-2 if n % 8 == 7 else -1).click()
+            changed(page, grid, before)
+            turns.append(time.perf_counter() - started)
+        for n in range(5 if QUICK else 20):
+            page.get_by_label("Age in days", exact=True).last.click()
+            option = page.get_by_role("menuitem", name=("0-7", "8-14", "15-21", "22-28", ">28")[n % 5], exact=True)
+            option.wait_for()
+            before = grid.locator("[tabulator-field=query_id].tabulator-cell").first.inner_text()
+            started = time.perf_counter()
+            option.click()
+            changed(page, grid, before)
+            filters.append(time.perf_counter() - started)
+        for n in range(3 if QUICK else 10):
+            told = page.locator(".card .big").first
+            before, site = told.inner_text(), page.get_by_label("Site", exact=True).first
+            site.fill(f"{n:04d}")
+            option = page.get_by_role("option", name=f"{n:04d}", exact=True)
+            option.wait_for()
+            started = time.perf_counter()
+            option.click()
+            page.wait_for_function("([text]) => { const find = (r) => { for (const e of r.querySelectorAll('*')) { if (e.matches('.card .big')) return e; if (e.shadowRoot) { const f = find(e.shadowRoot); if (f) return f } } }; const b = find(document); return b && b.innerText !== text }", arg=[before], timeout=30_000)
+            sites.append(time.perf_counter() - started)
+        said("page turn of 1 M queries", turns, "median 300 ms, p95 1,000 ms")
+        said("filter of the list", filters, "median 300 ms, p95 1,000 ms")
+        said("site filter, the whole page", sites, "median 300 ms, p95 1,000 ms")
+        browser.close()
+
+
+def changed(page, grid, before: str) -> None:
+    cell = grid.locator("[tabulator-field=query_id].tabulator-cell").first
+    for _ in range(600):
+        try:
+            if cell.inner_text(timeout=200) != before:
+                return
+        except Exception:  # the table is being drawn
+            pass
+        page.wait_for_timeout(10)
+    raise SystemExit("the table did not change")
+
+
+class Scripted:
+    """One session without a browser: the page's own token, its connection, and the models of the page."""
+
+    def __init__(self, address: str, slug: str) -> None:
+        from bokeh.client import ClientSession
+
+        page = urllib.request.urlopen(f"{address}/{slug}?study=bench", timeout=60).read().decode()
+        token = re.search(r'"token":\s*"([^"]+)"', page)[1]
+        payload = token.split(".")[0]
+        given = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+
+        class Session(ClientSession):
+            token = property(lambda self: token)
+
+        self.session = Session(websocket_url=f"{address.replace('http', 'ws')}/{slug}/ws", session_id=given["session_id"])
+        self.session.pull()
+
+    def act(self, chance: random.Random) -> float:
+        """Turn a page or choose another age; seconds until the server has done it."""
+        models = [m for m in self.session.document.models if type(m).__name__ == "ReactComponent" and getattr(m, "class_name", "") == "Pagination"]
+        pages = [m for m in models if m.data.count > 1]
+        one = chance.choice(pages)
+        started = time.perf_counter()
+        one.data.value = chance.randrange(min(one.data.count, 50))
+        self.session.force_roundtrip()
+        return time.perf_counter() - started
+
+
+def at_work(address: str, server: subprocess.Popen) -> None:
+    """Many sessions at once: 20 for the memory, then all of them turning pages."""
+    sessions, errors, times, lock = [], [], [], threading.Lock()
+    for n in range(SESSIONS):
+        sessions.append(Scripted(address, ("queries", "subjects")[n % 2]))
+        if n + 1 == min(20, SESSIONS):
+            print(f"memory of the server with {n + 1:>2} sessions   {memory(server):>5.0f} MB                              wanted: less than 1,000 MB", flush=True)
+    end = time.perf_counter() + SECONDS
+
+    def work(n: int) -> None:
+        chance = random.Random(n)
+        while time.perf_counter() < end:
+            time.sleep(chance.uniform(0.2, 2 * PAUSE))
+            try:
+                took = sessions[n].act(chance)
+                with lock:
+                    times.append(took)
+            except Exception as error:  # counted and told
+                with lock:
+                    errors.append(repr(error)[:200])
+                return
+
+    threads = [threading.Thread(target=work, args=(n,), daemon=True) for n in range(SESSIONS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(SECONDS + 60)
+    said(f"{SESSIONS} sessions for {SECONDS} s: an act", times, "median 300 ms, p95 1,000 ms")
+    print(f"errors of the sessions: {len(errors)} {errors[:3] or ''}; memory {memory(server):.0f} MB", flush=True)
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder)
+        study(data)
+        server, address = serve(data)
+        try:
+            print(f"{QUERIES:,} queries, {FINDINGS:,} findings, {SUBJECTS:,} subjects; {os.cpu_count()} cores; memory at the start {memory(server):.0f} MB", flush=True)
+            if CHROMIUM:
+                in_browser(address)
+            else:
+                print("no Chromium on this machine: the browser's times were not taken")
+            at_work(address, server)
+        finally:
+            server.terminate()
+            server.wait(20)
+        log = (data / "server.log").read_text(encoding="utf-8")
+        print(f"tracebacks in the server's log: {log.count('Traceback')}")
+        if "Traceback" in log:
+            print(log[log.index("Traceback") :][:2000])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,313 @@
+"""What the pages are made of: numbers with what is behind them, tables read a page at a time, plots, and what stands where there is nothing."""
+
+from __future__ import annotations
+
+import html
+import logging
+from collections.abc import Callable, Sequence
+
+import holoviews as hv
+import pandas as pd
+import panel as pn
+import panel_material_ui as pmui
+
+from cdmlib import board
+from cdmlib.board import Denied, NotThere, Reader, View
+from cdmlib.errors import CdmError
+
+PAGE = 15  # rows of a table on one page
+WIDTHS = {"siteid": 56, "subjid": 84, "visit": 82, "form": 96, "status": 80, "severity": 72, "age_days": 62, "waiting_days": 68, "opened_on": 88, "action_owner": 98, "owner": 92, "check_id": 62}  # pixels
+TITLES = {  # of columns, where the name with its underscores taken out does not say it
+    "siteid": "Site", "subjid": "Subject", "age_days": "Age (days)", "waiting_days": "Waiting (days)", "action_owner": "Who must act",
+    "marking_group": "Marking group", "query_id": "Query", "fieldlabel": "Field", "n": "Number", "opened_on": "Opened", "answered_on": "Answered",
+    "response_days": "Days to answer", "check_id": "Check", "formrow": "Row", "recon": "Reconciliation", "field_label": "What differs",
+}  # fmt: skip
+STYLE = """
+:host { color: var(--panel-on-background-color, inherit); font-family: var(--bokeh-base-font, inherit); }
+a { color: var(--panel-primary-color, #0072b5); }
+h1 { font-size: 1.45rem; font-weight: 600; margin: 0 0 .15rem; } h2 { font-size: 1.05rem; font-weight: 600; margin: .5rem 0 .15rem; }
+p { margin: .1rem 0; } .quiet { opacity: .75; font-size: .86rem; }
+.card { box-sizing: border-box; min-height: 112px; padding: .6rem .8rem; border: 1px solid color-mix(in srgb, currentColor 22%, transparent); border-radius: 6px; background: var(--panel-surface-color, transparent); }
+.card .name { font-size: .86rem; opacity: .85; } .card .big { font-size: 1.5rem; font-weight: 600; line-height: 1.25; }
+.card .of { font-size: .8rem; opacity: .85; } .card details { font-size: .8rem; } .card summary { cursor: pointer; opacity: .85; padding: .1rem 0; }
+.state { padding: .8rem 1rem; border: 1px dashed color-mix(in srgb, currentColor 35%, transparent); border-radius: 6px; }
+.state b { margin-right: .5rem; }
+dl { display: grid; grid-template-columns: max-content minmax(9rem, 1fr); gap: .15rem 1rem; margin: .2rem 0; font-size: .92rem; }
+dl.wide { grid-template-columns: max-content minmax(6rem, 1fr) max-content minmax(6rem, 1fr); } dt { opacity: .75; } dd { margin: 0; }
+"""
+GRID = """
+:host { font-size: 13px; } .tabulator, .tabulator .tabulator-row, .tabulator .tabulator-header, .tabulator .tabulator-col-title { font-size: 13px !important; }
+.tabulator .tabulator-cell { padding: 4px 6px !important; overflow-wrap: break-word; hyphens: auto; line-height: 1.3; min-height: 0 !important; }
+.tabulator .tabulator-row { min-height: 26px !important; }
+.tabulator .tabulator-header .tabulator-col .tabulator-col-content { padding: 4px 8px 4px 6px !important; }
+.tabulator .tabulator-header .tabulator-col .tabulator-col-title { white-space: normal !important; padding-right: 0 !important; line-height: 1.2; text-overflow: clip; overflow-wrap: anywhere; }
+.tabulator .tabulator-header .tabulator-col .tabulator-col-sorter { right: 1px !important; }
+.tabulator .tabulator-header .tabulator-col[aria-sort="none"]:not(:hover) .tabulator-col-sorter { visibility: hidden; }
+.tabulator .tabulator-col:not([tabulator-field]) { visibility: hidden; }
+.tabulator .tabulator-cell[tabulator-field="status"] { font-weight: 600; }
+"""
+log = logging.getLogger(__name__)
+
+
+def text(value: object) -> str:
+    """Text from data as HTML that says just this text; nothing for an empty value."""
+    return "" if pd.isna(value) else html.escape(str(value))
+
+
+def markup(inner: str, **params: object) -> pn.pane.HTML:
+    """HTML of our own, in the looks of the dashboard. Whatever comes from data must have passed through `text`."""
+    return pn.pane.HTML(inner, **({"stylesheets": [STYLE], "sizing_mode": "stretch_width", "margin": (2, 8)} | params))
+
+
+def heading(title: str, under: str = "", level: int = 2) -> pn.pane.HTML:
+    """A heading with a quiet line under it."""
+    return markup(f"<h{level}>{text(title)}</h{level}>" + (f'<p class="quiet">{text(under)}</p>' if under else ""))
+
+
+def state(word: str, said: str) -> pn.pane.HTML:
+    """What stands in the place of something that is not there: a word (nothing, not run, not allowed, error) and why."""
+    return markup(f'<div class="state" role="status"><b>{text(word)}</b>{text(said)}</div>', margin=(6, 8))
+
+
+def folded(said: str, inside: str) -> pn.pane.HTML:
+    """A line that opens to more."""
+    return markup(f"<details><summary>{text(said)}</summary><p>{text(inside)}</p></details>", margin=(4, 8))
+
+
+def guarded(build: Callable[[], pn.viewable.Viewable]) -> pn.viewable.Viewable:
+    """What `build` makes; or, in its place, why it can't be shown. A part that fails leaves the rest of the page standing."""
+    try:
+        return build()
+    except Denied as error:
+        return state("not allowed", str(error))
+    except NotThere as error:
+        return state("not run", str(error).removeprefix("not run: "))
+    except CdmError as error:
+        return state("can't be shown", str(error))
+    except Exception:  # the reader is told; the traceback, in which data may stand, goes to the server's log only
+        log.exception("a part of a page failed")
+        return state("error", "This part failed. The rest of the page is right; the server's log says what happened.")
+
+
+def following(view: View, build: Callable[[], pn.viewable.Viewable], *names: str) -> pn.Column:
+    """What `build` makes, made anew whenever one of these filters changes."""
+    place = pn.Column(guarded(build), sizing_mode="stretch_width", margin=0)
+
+    def again(*_: object) -> None:
+        with place.param.update(loading=True):
+            place.objects = [guarded(build)]
+
+    view.param.watch(again, list(names))
+    return place
+
+
+def number(
+    name: str, numerator: object, denominator: object = None, definition: str = "", unit: str = "", value: object = None, change: str = "",
+    href: str = "", rows: Callable[[], None] | None = None,
+) -> pn.viewable.Viewable:  # fmt: skip
+    """A number with what it is made of: numerator and denominator under it, its definition on hover and on opening it, and a way to its rows.
+
+    value: shown large when given, else the share in percent when there is a denominator and unit is `percent`, else the numerator.
+    change: such as `12 fewer than last week`. href: the address of the page with the rows; rows: what a click does on this page.
+    """
+    missing = pd.isna(numerator)
+    has = denominator is not None and pd.notna(denominator)
+    if missing:
+        large = "not known"
+    elif value is not None and pd.notna(value):
+        large = f"{value:,.4g}" + (" %" if unit == "percent" else f" {unit}" if unit else "")
+    elif value is not None:
+        large = "none"
+    elif unit == "percent" and has:
+        large = f"{100 * numerator / denominator:.1f} %" if denominator else "none"
+    else:
+        large = f"{numerator:,.0f}"
+    of = f"{numerator:,.0f} of {denominator:,.0f}" if has and not missing else ""
+    lines = [f'<div class="name">{text(name)}</div><div class="big">{text(large)}</div>']
+    lines.append(f'<div class="of">{text(of) or "&nbsp;"}{" · " if of and change else ""}{text(change)}</div>')
+    lines += [f"<details><summary>Definition</summary>{text(definition)}</details>"] if definition else []
+    told = text(f"{of + '. ' if of else ''}{definition}")
+    shown = markup(f'<div class="card" title="{told}">{"".join(lines)}</div>', margin=0)
+    if not (href or rows):
+        return pn.Column(shown, width=158, margin=4)
+    button = pmui.Button(label="Show the rows", variant="text", size="small", margin=0, **({"href": href, "target": "_self"} if href else {}))
+    if rows:
+        button.on_click(lambda _: rows())
+    return pn.Column(shown, button, width=158, margin=4)
+
+
+def cards(*numbers: pn.viewable.Viewable) -> pn.FlexBox:
+    """Numbers side by side, in as many lines as the screen needs."""
+    return pn.FlexBox(*numbers, gap="4px", sizing_mode="stretch_width")
+
+
+def plot(figure: hv.Element, under: str = "") -> pn.Column:
+    """A figure, with what it shows in words for those who can't see it."""
+    return pn.Column(
+        pn.pane.HoloViews(figure, sizing_mode="stretch_width", linked_axes=False, theme=None), *([markup(f'<p class="quiet">{text(under)}</p>')] if under else []),
+        sizing_mode="stretch_width", margin=0,
+    )  # fmt: skip
+
+
+def side_by_side(*parts: pn.viewable.Viewable) -> pn.FlexBox:
+    """Parts next to each other where there is room (at least 430 pixels each), else one under the other."""
+    for part in parts:
+        part.styles = {"flex": "1 1 430px", "min-width": "0"}
+    return pn.FlexBox(*parts, gap="8px", sizing_mode="stretch_width")
+
+
+class Table(pn.viewable.Viewer):
+    """The rows of a SELECT, read a page at a time: a click on a heading sorts all of them, the search looks in all columns of all of them,
+    and the export gives exactly those that are shown. on_row: what a click on a row does; it is given the row by column."""
+
+    def __init__(
+        self, reader: Reader, sql: str, params: dict | None = None, *, name: str, titles: dict[str, str] | None = None, size: int = PAGE,
+        sort: Sequence[tuple[str, bool]] = (), key: Sequence[str] = (), hide: Sequence[str] = (), on_row: Callable[[dict], None] | None = None,
+        nothing: str = "There is nothing here.", widths: dict[str, int] | None = None,
+    ) -> None:  # fmt: skip
+        self.reader, self.sql, self.params, self.size, self.sort, self.key, self.nothing = reader, sql, params or {}, size, list(sort), list(key), nothing
+        self.at, self.first = 0, list(sort)
+        super().__init__()
+        shown = reader.page(sql, self.params, size=size, sort=self.sort, key=self.key)
+        titles = {c: TITLES.get(c, c.replace("_", " ").capitalize()) for c in shown.rows.columns} | (titles or {})
+        numeric = [c for c in shown.rows.columns if pd.api.types.is_numeric_dtype(shown.rows[c])]
+        self.grid = pn.widgets.Tabulator(
+            _page(shown.rows), show_index=False, disabled=True, selectable=False, titles=titles, hidden_columns=list(hide), layout="fit_columns",
+            formatters={c: {"type": "plaintext" if c in numeric else "textarea"} for c in shown.rows.columns},  # both show markup as text
+            widths=({c: 84 for c in numeric} if len(shown.rows.columns) > 8 else {}) | {c: WIDTHS[c] for c in shown.rows.columns if c in WIDTHS} | (widths or {}),
+            sizing_mode="stretch_width", theme="simple", margin=(0, 8),
+            configuration={"columnDefaults": {"tooltip": False, "headerTooltip": False, "headerSortTristate": True, "minWidth": 44}, "placeholder": "nothing"},
+            text_align={c: "right" for c in numeric}, header_align={c: "right" for c in numeric}, stylesheets=[GRID],
+        )  # fmt: skip
+        self.search = pmui.TextInput(label="Find in all columns", size="small", width=190, margin=(4, 8))
+        self.turn = pmui.Pagination(count=1, value=0, size="small", margin=(8, 0), show_first_button=True, show_last_button=True)
+        self.told = markup("", width=165, sizing_mode=None, margin=(12, 8))
+        self.export = pmui.FileDownload(
+            callback=self._export, filename=f"{reader.study_id}_{reader.as_of}_{name}.csv", label="Export these rows", variant="outlined", size="small", margin=(8, 8)
+        )  # fmt: skip
+        self.problem = pn.Column(margin=0, sizing_mode="stretch_width")
+        self.search.param.watch(self._searched, "value")
+        self.turn.param.watch(self._turned, "value")
+        self.grid.param.watch(self._sorted, "sorters")
+        if on_row:
+            self.grid.on_click(lambda event: self._clicked(event.row, on_row))
+        self._show(shown)
+        tools = [self.search, self.told, self.turn, *([self.export] if reader.may("export") else [])]
+        self.place = pn.Column(pn.FlexBox(*tools, align_items="center", sizing_mode="stretch_width"), self.problem, self.grid, sizing_mode="stretch_width", margin=0)
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self.place
+
+    def paint(self, shade: Callable[[object], str], columns: Sequence[str]) -> None:
+        """Give the cells of some columns a look by their value; the value must say the same without it."""
+        self.grid.style.map(shade, subset=list(columns))
+
+    def select(self, sql: str, params: dict) -> None:
+        """Show the rows of another SELECT with the same columns, from its first page on."""
+        self.sql, self.params, self.at = sql, params, 0
+        self.read()
+
+    def read(self) -> None:
+        """Read the page anew."""
+        try:
+            self._show(self.reader.page(self.sql, self.params, number=self.at, size=self.size, sort=self.sort, search=self.search.value or "", key=self.key))
+            self.problem.objects = []
+        except CdmError as error:
+            self.problem.objects = [state("can't be shown", str(error))]
+
+    def _show(self, shown: board.Rows) -> None:
+        pages = max(-(-shown.total // self.size), 1)
+        first = self.at * self.size
+        if self.grid.value is not shown.rows:
+            self.grid.value = _page(shown.rows)
+        self.turn.param.update(count=pages, value=self.at, visible=pages > 1)
+        found = "" if not (self.search.value or "").strip() else " found"
+        said = f"rows {first + 1:,} to {first + len(shown.rows):,} of {shown.total:,}{found}" if shown.total else self.nothing if not found else "nothing found"
+        self.told.object = f'<span class="quiet" role="status">{text(said)}</span>'
+
+    def _searched(self, _: object) -> None:
+        self.at = 0
+        self.read()
+
+    def _turned(self, event: object) -> None:
+        if event.new != self.at:
+            self.at = event.new
+            self.read()
+
+    def _sorted(self, event: object) -> None:
+        self.sort = [(s["field"], s["dir"] == "desc") for s in event.new or []] or self.first
+        self.at = 0
+        self.read()
+
+    def _clicked(self, row: int, on_row: Callable[[dict], None]) -> None:
+        on_row(self.grid.value.iloc[row].to_dict())
+
+    def _export(self) -> object:
+        return self.reader.export(self.sql, self.params, sort=self.sort, search=self.search.value or "", key=self.key)
+
+
+def _page(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows as the table shows them: nothing for an empty cell, whole numbers without a point."""
+    shown = {}
+    for name in rows.columns:
+        column = rows[name]
+        if pd.api.types.is_float_dtype(column) and column.dropna().mod(1).eq(0).all():
+            column = column.astype("Int64")
+        shown[name] = column.astype(object).where(column.notna(), "" if not pd.api.types.is_numeric_dtype(column) else None)
+    return pd.DataFrame(shown, columns=rows.columns)
+
+
+class Held:
+    """Rows that a page has put together itself, read and exported like those of a Reader."""
+
+    def __init__(self, reader: Reader, rows: pd.DataFrame) -> None:
+        self.reader, self.rows = reader, rows
+        self.study_id, self.as_of, self.may = reader.study_id, reader.as_of, reader.may
+
+    def page(self, _: str, __: dict, *, number: int = 0, size: int = PAGE, **how: object) -> board.Rows:
+        rows = self._narrowed(**how)
+        return board.Rows(rows.iloc[number * size : (number + 1) * size].reset_index(drop=True), len(rows))
+
+    def export(self, _: str, __: dict, **how: object) -> object:
+        self.reader.require("export")
+        rows = self._narrowed(**how)
+        return board.to_csv(list(rows.columns), rows.astype(object).where(rows.notna(), None).itertuples(index=False, name=None))
+
+    def _narrowed(self, sort: Sequence[tuple[str, bool]] = (), search: str = "", key: Sequence[str] = ()) -> pd.DataFrame:
+        rows = self.rows
+        if search.strip():
+            has = [rows[c].astype(str).str.contains(search.strip(), case=False, regex=False) for c in rows.columns]
+            rows = rows[pd.concat(has, axis=1).any(axis=1)]
+        return rows.sort_values([c for c, _ in sort], ascending=[not down for _, down in sort], kind="stable") if sort else rows
+
+
+def held(reader: Reader, rows: pd.DataFrame, name: str, **params: object) -> Table:
+    """A table of rows that a page has put together itself."""
+    return Table(Held(reader, rows), "", {}, name=name, **params)
+
+
+def tabs(*parts: tuple[str, Callable[[], pn.viewable.Viewable]]) -> pmui.Tabs:
+    """Parts behind tabs; each is made when it is first opened."""
+    places = [pn.Column(sizing_mode="stretch_width", margin=0) for _ in parts]
+    made: set[int] = set()
+    shown = pmui.Tabs(*((name, place) for (name, _), place in zip(parts, places, strict=True)), sizing_mode="stretch_width", margin=0)
+
+    def opened(*_: object) -> None:
+        at = shown.active
+        if at not in made:
+            made.add(at)
+            places[at].objects = [guarded(parts[at][1])]
+
+    shown.param.watch(opened, "active")
+    opened()
+    return shown
+
+
+def facts(given: dict[str, object], wide: bool = False) -> pn.pane.HTML:
+    """Names with their values, one under the other; `wide`: two beside each other."""
+    return markup(f'<dl{" class=wide" if wide else ""}>' + "".join(f"<dt>{text(name)}</dt><dd>{text(value) or '—'}</dd>" for name, value in given.items()) + "</dl>")
+
+
+def choice(label: str, options: Sequence[str] | dict[str, str], value: str = "", width: int = 200) -> pmui.Select:
+    """A choice of one word, as large as the other controls."""
+    return pmui.Select(label=label, options=options, value=value, size="small", width=width, margin=(6, 8))

@@ -1,0 +1,162 @@
+"""Outstanding queries: how many, how old, whose they are, and the list of them."""
+
+from __future__ import annotations
+
+import pandas as pd
+import panel as pn
+
+from cdmlib import figures, measures
+from cdmlib.board import Reader, View, where
+
+from . import parts
+from .later import later
+
+TITLE = "Outstanding queries"
+SLUG = "queries"
+BY = {"Site": "siteid", "Form": "form", "Who must act": "action_owner", "Marking group": "marking_group", "Field": "fieldlabel", "Subject": "subjid"}
+AGES = ("0-7", "8-14", "15-21", "22-28", ">28", "not known")
+STATUSES = {"open and answered": "open answered", "open": "open", "answered": "answered", "overdue": "overdue", "closed": "closed", "cancelled": "cancelled", "all": ""}
+MOST = 15  # bars of one figure
+FILTERED = where("siteid", "subjid", "action_owner")
+COUNTS = f"""
+    SELECT count(CASE WHEN status = 'open' THEN 1 END) AS opened, count(CASE WHEN status = 'answered' THEN 1 END) AS answered,
+           count(CASE WHEN status <> 'cancelled' THEN 1 END) AS alive,
+           count(CASE WHEN status IN ('open', 'answered') THEN 1 END) AS waiting,
+           count(CASE WHEN status IN ('open', 'answered') AND waiting_days > $days THEN 1 END) AS overdue,
+           max(CASE WHEN status IN ('open', 'answered') THEN age_days END) AS oldest,
+           count(CASE WHEN status <> 'cancelled' THEN response_days END) AS responded,
+           median(CASE WHEN status <> 'cancelled' THEN response_days END) AS response_time,
+           count(CASE WHEN iso_days(opened_on, $as_of) BETWEEN 0 AND 6 THEN 1 END) AS opened_last,
+           count(CASE WHEN iso_days(closed_on, $as_of) BETWEEN 0 AND 6 THEN 1 END) AS closed_last, count(*) AS every_one
+    FROM   queries WHERE {FILTERED}"""
+BY_AGE = f"""
+    SELECT age_bucket AS age, status, count(*) AS queries FROM queries
+    WHERE  status IN ('open', 'answered') AND {FILTERED} GROUP BY age_bucket, status ORDER BY age_bucket, status DESC"""
+PER_WEEK = f"""
+    WITH weeks AS (SELECT number, iso_plus($as_of, -7 * number) AS week FROM range(12) AS r(number)),
+    ours AS (SELECT opened_on, closed_on FROM queries WHERE {FILTERED})
+    SELECT w.week, 'opened' AS what, count(CASE WHEN CAST(floor(iso_days(o.opened_on, $as_of) / 7.0) AS INTEGER) = w.number THEN 1 END) AS queries
+    FROM   weeks AS w LEFT JOIN ours AS o ON true GROUP BY w.week
+    UNION ALL
+    SELECT w.week, 'closed', count(CASE WHEN CAST(floor(iso_days(o.closed_on, $as_of) / 7.0) AS INTEGER) = w.number THEN 1 END)
+    FROM   weeks AS w LEFT JOIN ours AS o ON true GROUP BY w.week
+    ORDER BY 2 DESC, 1"""
+GROUPS = """
+    SELECT coalesce(nullif(trim({column}), ''), '(none)') AS name, status, count(*) AS queries,
+           sum(count(*)) OVER (PARTITION BY coalesce(nullif(trim({column}), ''), '(none)')) AS in_all
+    FROM   queries WHERE status IN ('open', 'answered') AND {filtered}
+    GROUP BY 1, status ORDER BY in_all DESC, name, status DESC"""
+TIMES = """
+    SELECT coalesce(nullif(trim({column}), ''), '(none)') AS name, count(*) AS queries, count(CASE WHEN status = 'open' THEN 1 END) AS open,
+           count(CASE WHEN status = 'answered' THEN 1 END) AS answered, count(CASE WHEN status IN ('open', 'answered') AND waiting_days > $days THEN 1 END) AS overdue,
+           median(CASE WHEN status <> 'cancelled' THEN response_days END) AS "days to answer",
+           median(CASE WHEN status = 'closed' THEN closing_days END) AS "days to close"
+    FROM   queries WHERE {filtered} GROUP BY 1"""
+LIST = f"""
+    SELECT query_id, siteid, subjid, visit, form, coalesce(fieldlabel, field) AS fieldlabel, status, action_owner, marking_group, age_days, waiting_days, opened_on,
+           text, response, data_key
+    FROM   queries
+    WHERE  {FILTERED} AND ($age = '' OR age_bucket = $age) AND ($group = '' OR coalesce(nullif(trim({{column}}), ''), '(none)') = $group)
+      AND  CASE $status WHEN '' THEN true WHEN 'open answered' THEN status IN ('open', 'answered')
+               WHEN 'overdue' THEN status IN ('open', 'answered') AND waiting_days > $days ELSE status = $status END"""
+
+
+def page(view: View) -> pn.viewable.Viewable:
+    """The page of outstanding queries under the filters of the view."""
+    return parts.following(view, lambda: _page(view), "study", "cutoff", "site", "subject", "owner")
+
+
+def _page(view: View) -> pn.viewable.Viewable:
+    reader = view.reader
+    given = view.filters | {"days": _overdue_days(reader)}
+    counts = next(reader.rows(COUNTS, given).itertuples())
+    if not counts.every_one:
+        nothing = "This study gives no query listing." if not reader.value("SELECT count(*) FROM queries") else "No query matches the filters."
+        return pn.Column(parts.heading(TITLE, level=1), parts.state("nothing", nothing), sizing_mode="stretch_width")
+    said = dict(reader.rows("SELECT metric, definition FROM measure_runs").itertuples(index=False)) if reader.has("measure_runs") else {}
+    by, status, age, group = parts.choice("Broken down by", BY, "siteid"), parts.choice("Status", STATUSES, "open answered"), parts.choice("Age in days", {"any": "", **{a: a for a in AGES}}), parts.choice("Of", {"all": ""})
+    detail = pn.Column(sizing_mode="stretch_width", margin=0)
+    table = parts.Table(
+        reader, LIST.format(column=by.value), given | {"age": "", "group": "", "status": status.value}, name="queries", sort=[("waiting_days", True)], key=["query_id"],
+        hide=["data_key", "marking_group", "response", "opened_on"], on_row=lambda row: _show(view, detail, row), nothing="No query matches.",
+        widths={"query_id": 70, "fieldlabel": 96},
+    )  # fmt: skip
+    broken, names_of = pn.Column(sizing_mode="stretch_width", margin=0), {column: name for name, column in BY.items()}
+
+    def listed(*_: object) -> None:
+        table.select(LIST.format(column=by.value), given | {"age": age.value, "group": group.value, "status": status.value})
+
+    def show(chosen: str) -> None:
+        age.value, group.value, status.value = "", "", chosen
+
+    def broken_down() -> pn.viewable.Viewable:
+        rows = reader.rows(GROUPS.format(column=by.value, filtered=FILTERED), given)
+        names = list(rows.name.drop_duplicates())
+        group.param.update(options={"all": ""} | {name: name for name in names}, value="")
+        shown, left = rows[rows.name.isin(names[:MOST])], len(names) - MOST
+        under = f"The {MOST} with the most of {len(names)}; all of them are in the table beside." if left > 0 else ""
+        times = parts.Table(reader, TIMES.format(column=by.value, filtered=FILTERED), given, name="queries_by_" + by.value, size=8, sort=[("open", True)], key=["name"],
+                            titles={"name": names_of[by.value]}, on_row=lambda row: setattr(group, "value", row["name"]))  # fmt: skip
+        return parts.side_by_side(_breakdown(shown, names_of[by.value], under), pn.Column(times))
+
+    def break_down(*_: object) -> None:
+        broken.objects = [later(broken_down, 400)]
+
+    for widget in (age, group, status):
+        widget.param.watch(listed, "value")
+    by.param.watch(break_down, "value")
+    break_down()
+    numbers = parts.cards(
+        parts.number("Open", counts.opened, counts.alive, said.get("QU01", ""), "", counts.opened, rows=lambda: show("open")),
+        parts.number("Answered", counts.answered, counts.alive, said.get("QU02", ""), "", counts.answered, rows=lambda: show("answered")),
+        parts.number("Overdue", counts.overdue, counts.waiting, said.get("QU03", ""), "", counts.overdue, rows=lambda: show("overdue")),
+        parts.number("Oldest", counts.oldest, None, "Age in days of the oldest query that is open or answered.", "days", counts.oldest, rows=lambda: show("open answered")),
+        parts.number("Time to answer", counts.responded, counts.alive, said.get("QU07", ""), "days", counts.response_time, rows=lambda: show("")),
+        parts.number("Opened last week", counts.opened_last, counts.every_one, f"Queries opened in the seven days up to {reader.as_of}, of all queries. Closed in the same days: {counts.closed_last}.", "", counts.opened_last, f"{counts.closed_last} closed"),
+    )  # fmt: skip
+    return pn.Column(
+        parts.heading(TITLE, f"{reader.title} · cut-off {reader.as_of}", level=1),
+        numbers,
+        later(lambda: parts.side_by_side(_ages(reader, given), _weeks(reader, given))),
+        by, broken,
+        parts.heading("The queries", "A click on a row shows the whole query. Sort by a heading; the export gives what is shown."),
+        pn.FlexBox(status, age, group, sizing_mode="stretch_width"),
+        table, detail, sizing_mode="stretch_width",
+    )  # fmt: skip
+
+
+def _ages(reader: Reader, given: dict) -> pn.viewable.Viewable:
+    rows = reader.rows(BY_AGE, given)
+    if rows.empty:
+        return parts.state("nothing", "No query is open or answered.")
+    rows = rows.assign(place=rows.age.map({a: i for i, a in enumerate(AGES)})).sort_values(["place", "status"], ascending=[True, False], kind="stable")
+    said = "An open query's age runs to the cut-off date, an answered one's to the response."
+    return parts.plot(figures.bars(rows, "age", "queries", "status", "Open and answered queries by age in days"), said)
+
+
+def _breakdown(rows: pd.DataFrame, name: str, under: str) -> pn.viewable.Viewable:
+    if rows.empty:
+        return parts.state("nothing", "No query is open or answered.")
+    return parts.plot(figures.bars(rows, "name", "queries", "status", f"Open and answered queries by {name.lower()}", 320), under)
+
+
+def _weeks(reader: Reader, given: dict) -> pn.viewable.Viewable:
+    said = "Weeks of seven days; the last one ends on the cut-off date."
+    return parts.plot(figures.lines(reader.rows(PER_WEEK, given), "week", "queries", "what", "Opened and closed per week"), said)
+
+
+def _show(view: View, place: pn.Column, row: dict) -> None:
+    """A whole query, with the way to its subject."""
+    link = view.link("subjects", subject=str(row["subjid"]))
+    named = {
+        "Query": row["query_id"], "Status": row["status"], "Who must act": row["action_owner"], "Marking group": row["marking_group"],
+        "On": ", ".join(str(row[c]) for c in ("siteid", "subjid", "visit", "form", "fieldlabel") if row[c]), "Opened": row["opened_on"],
+        "Text": row["text"], "Response": row["response"], "Record": row["data_key"],
+    }  # fmt: skip
+    place.objects = [parts.heading(f"Query {row['query_id']}"), parts.facts(named), parts.markup(f'<a href="{parts.text(link)}">Subject {parts.text(row["subjid"])}: everything about it</a>')]
+
+
+def _overdue_days(reader: Reader) -> float:
+    """The days after which a waiting query is overdue, as the measure of overdue queries has it in this study."""
+    default = next(m.params["days"] for m in measures.library() if m.id == "QU03")
+    return float(reader.study.parameters.get("QU03", {}).get("days", default))
