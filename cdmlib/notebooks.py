@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import tempfile
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -62,11 +63,11 @@ def execute(name: str, output: Path, **parameters: str) -> Path:
     given = {parameter: parameters[parameter] for parameter in declared if parameter in parameters}  # in one order, however they were kept
     os.environ["CDM_DATA"] = str(studies.data_folder().resolve())
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), tempfile.TemporaryDirectory(prefix="cdm-") as sockets:  # one of its own, so that two runs at once do not meet
             warnings.simplefilter("ignore")
             papermill.execute_notebook(
                 str(path), str(output), given, kernel_name="python3", progress_bar=False, cwd=str(path.parent),
-                config=Config(KernelManager={"transport": "ipc" if os.name == "posix" else "tcp"}),  # no open port on a shared host
+                config=Config(KernelManager={"transport": "ipc", "ip": f"{sockets}/k"} if os.name == "posix" else {"transport": "tcp"}),  # no open port on a shared host
                 extra_arguments=["--IPKernelApp.log_level=50"],
             )  # fmt: skip
     except PapermillExecutionError as error:

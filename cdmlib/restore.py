@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
 import re
 import shutil
 import stat
@@ -22,6 +24,7 @@ from cdmlib.study import Study
 EPOCH = (1980, 1, 1, 0, 0, 0)
 LARGEST = 200  # a member may unpack to this many times its packed size, but for small ones
 JOURNAL = "journal.jsonl"
+logging.getLogger("bagit").setLevel(logging.CRITICAL)  # what it finds is told by us
 
 
 def take_away(study: Study, run: str, path: Path) -> Path:
@@ -160,7 +163,7 @@ def bag_faults(folder: Path, name: str) -> list[str]:
     try:
         bagit.Bag(str(folder)).validate()
     except bagit.BagValidationError as error:
-        faults += [str(detail) for detail in error.details] or [str(error)]
+        faults += [str(detail) for detail in error.details] or [str(error), *_by_file(folder)]  # the reader of bags stops at a wrong total
     except Exception as error:  # a bag can be broken in ways that the reader of bags does not foresee
         faults.append(f"{name}: no readable bag: {type(error).__name__}: {error}")
     expected = {"bagit.txt", "bag-info.txt", "manifest-sha512.txt", "tagmanifest-sha512.txt", "data", "signatures"}
@@ -171,6 +174,19 @@ def bag_faults(folder: Path, name: str) -> list[str]:
         if not any(line.split(maxsplit=1)[1:] == [needed] for line in lines):
             faults.append(f"tagmanifest-sha512.txt does not list {needed}")
     return list(dict.fromkeys(faults))
+
+
+def _by_file(folder: Path) -> list[str]:
+    """The files of a bag's payload that are missing, changed or extra, by its manifest."""
+    manifest = folder / "manifest-sha512.txt"
+    lines = manifest.read_text(encoding="utf-8", errors="replace").splitlines() if manifest.is_file() else []
+    known = {name.strip(): digest for digest, _, name in (line.partition(" ") for line in lines)}
+    there = {path.relative_to(folder).as_posix(): path for path in (folder / "data").rglob("*") if path.is_file()}
+    found = [f"{name} is missing" for name in sorted(known.keys() - there.keys())] + [f"{name} was added" for name in sorted(there.keys() - known.keys())]
+    for name in sorted(known.keys() & there.keys()):
+        if hashlib.sha512(there[name].read_bytes()).hexdigest() != known[name]:
+            found.append(f"{name} was changed")
+    return found
 
 
 def unpack(path: Path, into: Path) -> None:
