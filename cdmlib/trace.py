@@ -139,7 +139,8 @@ def _received(snap: Snapshot, file: sqlfile.SqlFile, record: str, column: str, s
 
 
 def _queries(con: duckdb.DuckDBPyConnection, record: str) -> list[dict]:
-    if "record_key" not in tables.collected(con).get("queries", ()) or "query_id" not in tables.collected(con).get("findings", ()):
+    there = tables.collected(con)
+    if not {"record_key", "query_id"} <= set(there.get("queries", ())) or "query_id" not in there.get("findings", ()):  # the study gives no query listing
         return []
     wanted = [c for c in ("query_id", "form", "field", "status", "text", "response", "opened_on", "answered_on", "closed_on") if c in tables.collected(con)["queries"]]
     return _rows(con, f"SELECT {', '.join(map(quote, wanted))} FROM queries WHERE record_key = $1 OR query_id IN (SELECT query_id FROM findings WHERE record_key = $1) ORDER BY ALL", [record])
