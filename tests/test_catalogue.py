@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
 import pytest
 from click.testing import CliRunner
 
-from cdmlib import catalogue, checks, demo, evidence, standard, tables
+from cdmlib import catalogue, checks, cli, demo, evidence, standard, tables
 from cdmlib import study as studies
 from cdmlib.cli import main
 from cdmlib.errors import CdmError
@@ -48,7 +50,8 @@ def study(data):
 
 
 def run(*words: str) -> str:
-    result = CliRunner().invoke(main, ["checks", *words], env={"COLUMNS": "300"})
+    with mock.patch.object(cli.out, "_width", 300):
+        result = CliRunner().invoke(main, ["checks", *words])
     assert result.exit_code == 0, result.output
     return result.output
 
@@ -125,7 +128,7 @@ def test_a_parameter_of_a_check_that_does_not_exist_is_refused(study):
     path.write_text(
         path.read_text(encoding="utf-8").replace("[parameters.OWN001]", "[parameters.OWN009]"), encoding="utf-8"
     )
-    with pytest.raises(CdmError, match="there is no check or measure OWN009"):
+    with pytest.raises(CdmError, match="there is no check, measure or criterion OWN009"):
         catalogue.entries(studies.load("demo"))
 
 

@@ -388,7 +388,7 @@ def test_the_workbook_shows_each_changed_field_once_with_site_visit_label_old_an
         assert ((row["old"] or ""), (row["new"] or "")) == (before[column], now[column])
         assert (row["subjid"], row["visit"], row["formrow"]) == (now["Subject"], now["InstanceName"], now["RecordPosition"] if "RecordPosition" in now else now["recordposition"])
         assert row["siteid"] and row["label"]
-    (gone,) = [row for row in rows if row["kind"] == "record removed"]
+    (gone,) = [row for row in rows if row["kind"] == "record removed" and (row["dataset"], row["record_key"]) in old]
     assert gone["visit"] == old[gone["dataset"], gone["record_key"]]["InstanceName"], "the place of a record that left is that of the week before"
 
 

@@ -308,7 +308,7 @@ def test_every_term_of_the_demo_is_coded_as_the_key_says_by_the_method_it_says_a
 
 def test_without_a_dictionary_nothing_is_coded_and_the_checks_say_so(study, data):
     text = (study.folder / "study.toml").read_text(encoding="utf-8")
-    start, end = text.index("[dictionaries.meddra]"), text.index("# Who may decide")
+    start, end = text.index("[dictionaries.meddra]"), text.index("synonyms_whodrug.csv\"]") + len("synonyms_whodrug.csv\"]")
     (study.folder / "study.toml").write_text(text[:start] + text[end:], encoding="utf-8")
     with mart.scratch("demo", WEEK) as work:
         tables.build(work)
@@ -322,7 +322,7 @@ def test_which_columns_are_coded_can_be_declared_otherwise_and_mistakes_are_name
     path = study.folder / "study.toml"
     text = path.read_text(encoding="utf-8")
     path.write_text(
-        text.replace("# Who may", '[coding]\nmh.mhterm = ""\ncm.cmindc = "meddra"\n\n# Who may'), encoding="utf-8"
+        text + '\n[coding]\nmh.mhterm = ""\ncm.cmindc = "meddra"\n', encoding="utf-8"
     )
     assert coding.declared(studies.load("demo")) == [
         ("ae", "aeterm", "meddra"),
@@ -330,7 +330,7 @@ def test_which_columns_are_coded_can_be_declared_otherwise_and_mistakes_are_name
         ("cm", "cmtrt", "whodrug"),
     ]
     path.write_text(
-        text.replace("# Who may", '[coding]\nae.aetrem = "meddra"\nae.aeterm = "snomed"\n\n# Who may'), encoding="utf-8"
+        text + '\n[coding]\nae.aetrem = "meddra"\nae.aeterm = "snomed"\n', encoding="utf-8"
     )
     with pytest.raises(
         CdmError, match=r"(?s)coding.ae.aetrem is not a column.*'snomed' is not declared; there is meddra, whodrug"

@@ -45,7 +45,7 @@ def shown(value):
 
 outputs, run = {}, mart.new_run(study.load("demo"), "CUTOFF")
 for name in NAMES:
-    cells, space = notebooks.code_cells(notebooks.folder() / f"{name}.ipynb"), {}
+    cells, space = notebooks.code_cells(notebooks.folder() / f"{name}.ipynb"), {"display": lambda *values: print(*map(shown, values))}
     for number, cell in enumerate(cells):
         tree, said = ast.parse(cell), io.StringIO()
         last = ast.Expression(tree.body.pop().value) if isinstance(tree.body[-1], ast.Expr) else None

@@ -10,7 +10,21 @@ import openpyxl
 import pytest
 from click.testing import CliRunner
 
-from cdmlib import checks, cleaning, demo, findings, journal, mart, measures, queries, scaffold, snapshot, tables
+from cdmlib import (
+    checks,
+    cleaning,
+    coding,
+    demo,
+    findings,
+    journal,
+    mart,
+    measures,
+    queries,
+    reconcile,
+    scaffold,
+    snapshot,
+    tables,
+)
 from cdmlib import study as studies
 from cdmlib.cli import main
 from cdmlib.errors import CdmError
@@ -331,6 +345,8 @@ def weeks(tmp_path_factory):
             snapshot.ingest(study, cutoff)
             work = mart.begin("demo", cutoff)
             tables.build(work)
+            reconcile.build(work)
+            coding.code(work)
             checks.run(work)
             findings.follow(work)
             queries.match(work)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.detection import forms, plant
-from cdmlib import checks, mart, snapshot, tables
+from cdmlib import checks, mart, snapshot, standard, tables
 from cdmlib import study as studies
 from cdmlib.demo import extract
 from cdmlib.demo.generate import CUT_OFFS, Record, Subject, population
@@ -75,7 +75,7 @@ def study(folder: Path, subjects: dict[str, Subject], records: list[Record]) -> 
     (folder / "fields.csv").write_bytes((plant.FOLDER / "fields.csv").read_bytes())
     (folder / "tables").mkdir()
     for path in (*sorted((CONTENT / "tables").glob("*.sql")), *sorted((plant.FOLDER / "tables").glob("*.sql"))):
-        if path.stem != "edc_queries":
+        if path.stem not in (*standard.OPERATIONAL, "pc"):  # feeds that this trial does not have
             (folder / "tables" / path.name).write_bytes(path.read_bytes())
 
 
