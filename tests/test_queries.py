@@ -345,8 +345,6 @@ def weeks(tmp_path_factory):
             snapshot.ingest(study, cutoff)
             work = mart.begin("demo", cutoff)
             tables.build(work)
-            reconcile.build(work)
-            coding.code(work)
             checks.run(work)
             findings.follow(work)
             queries.match(work)
