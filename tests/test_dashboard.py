@@ -120,13 +120,14 @@ def show(page, where: str) -> None:
 
 
 def rows(page, at: int = -1) -> int:
-    """How many rows a table says that it has in all; the last table of the page when not said which."""
+    """How many rows a table says that it has in all, -1 while it is being filled; the last table of the page when not said which."""
     told = page.locator("[role=status]").filter(has_text=re.compile(r"rows [\d,]+ to")).nth(at)
-    return int(re.search(r"of ([\d,]+)", told.inner_text())[1].replace(",", ""))
+    said = re.search(r"of ([\d,]+)", told.inner_text())
+    return int(said[1].replace(",", "")) if said else -1
 
 
 def wait_for_rows(page, expected: int, at: int = -1) -> None:
-    for _ in range(100):
+    for _ in range(300):
         if rows(page, at) == expected:
             return
         page.wait_for_timeout(100)
@@ -254,8 +255,8 @@ def test_a_site_that_stands_out_is_judged_by_its_size_and_filters_the_dashboard(
     choose(page, "Measure", "Open queries")
     expect = pytest.importorskip("playwright.sync_api").expect
     row = page.locator(".tabulator").first.locator(".tabulator-row").filter(has=page.locator("[tabulator-field=site]", has_text="0101"))
-    expect(row.locator("[tabulator-field=numerator]")).to_have_text(str(n))  # once the chosen measure has come
-    expect(row.locator("[tabulator-field=denominator]")).to_have_text(str(of))
+    expect(row.locator("[tabulator-field=numerator]")).to_have_text(str(n), timeout=30_000)  # once the chosen measure has come
+    expect(row.locator("[tabulator-field=denominator]")).to_have_text(str(of), timeout=30_000)
     row.locator("[tabulator-field=site]").click()
     page.wait_for_url(re.compile("site=0101"))
 
