@@ -65,20 +65,12 @@ def run(work: Work, only: Sequence[str] = ()) -> pd.DataFrame:
     con.execute(f"CREATE TABLE findings ({FINDINGS})")
     con.execute(f"CREATE TABLE check_runs ({CHECK_RUNS})")
     there = tables.collected(con)
+    rows = []
     for check in [check for check in checks if not only or check.id in only]:
         done = run_one(con, check, work.study, work.as_of, there)
-        row = [
-            done.check_id,
-            check.title,
-            check.domain,
-            check.header["severity"],
-            check.header["action"],
-            done.outcome,
-            done.n_findings,
-            done.reason,
-            done.seconds,
-        ]
-        con.execute("INSERT INTO check_runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        header = check.title, check.domain, check.header["severity"], check.header["action"]
+        rows.append((done.check_id, *header, done.outcome, done.n_findings, done.reason, done.seconds))
+    con.executemany("INSERT INTO check_runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
     con.execute(  # a check that finds one record twice: its second finding gets an id of its own
         """UPDATE findings SET finding_id = left(md5(findings.finding_id || '|' || n.number), 16)
            FROM (SELECT rowid AS id, row_number() OVER (PARTITION BY finding_id ORDER BY message, CAST(evidence AS VARCHAR)) AS number FROM findings) n

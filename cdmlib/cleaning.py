@@ -37,8 +37,9 @@ def write(work: Work) -> Path:
     path = work.folder / f"cleaning_{work.study.id}_{work.as_of}.xlsx"
     by_id = {check.id: check for check in checks.library(work.study)}
     runs = work.con.execute("SELECT check_id, outcome, n_findings, reason FROM check_runs ORDER BY check_id").fetchall()
+    asked = _asked(work.con)
     sheets = tuple(
-        _check_sheet(work.con, by_id[id_], outcome, n, reason, work.as_of) for id_, outcome, n, reason in runs
+        _check_sheet(work.con, by_id[id_], outcome, n, reason, work.as_of, asked) for id_, outcome, n, reason in runs
     )
     listings = (
         *_changes_sheet(work),
@@ -51,7 +52,7 @@ def write(work: Work) -> Path:
         work.run,
         work.snapshot.id,
         _facts(work),
-        _since_sheet(work.con, work.as_of),
+        _since_sheet(work.con, work.as_of, asked),
         sheets,
         (*_reconciliations(work), *listings),
         _query_sheets(work),
@@ -78,7 +79,7 @@ def _facts(work: Work) -> tuple[tuple[str, object], ...]:
 
 
 def _check_sheet(
-    con: duckdb.DuckDBPyConnection, check: SqlFile, outcome: str, n: int, reason: str, as_of: str
+    con: duckdb.DuckDBPyConnection, check: SqlFile, outcome: str, n: int, reason: str, as_of: str, asked: tuple[str, ...]
 ) -> workbook.CheckSheet:
     evidence = _evidence(con, check.id) if n else []
     gone, new = con.execute(
@@ -89,26 +90,24 @@ def _check_sheet(
         "SELECT DISTINCT unnest(json_keys(evidence)) AS name, unnest(evidence ->> '$.*') AS v FROM findings WHERE check_id = $1 AND gone_on IS NULL",
         [check.id],
     ).fetchall()
-    asked = check.sql.rsplit("WHERE", 1)[
-        -1
-    ]  # a value that is missing from every finding is in question when the check asks for it
+    condition = check.sql.rsplit("WHERE", 1)[-1]  # a value that is missing from every finding is in question when the check asks for it
     missing = {
         name
         for name in evidence
-        if not any(value is not None for key, value in filled if key == name) and re.search(rf"\b{name}\b", asked)
+        if not any(value is not None for key, value in filled if key == name) and re.search(rf"\b{name}\b", condition)
     }
     shown = {name for name in check.placeholders if name in evidence} | missing
     return workbook.CheckSheet(
         check.id, check.title, check.domain, check.header["severity"], check.header["action"], outcome, reason, n, gone if n else 0, new, check.note,
-        ("flag", *KEYS, *evidence, *_after(con)), frozenset(shown), _finding_rows(con, check.id, evidence, as_of) if n else (),
+        ("flag", *KEYS, *evidence, *_after(asked)), frozenset(shown), _finding_rows(con, check.id, evidence, as_of, asked) if n else (),
     )  # fmt: skip
 
 
-def _since_sheet(con: duckdb.DuckDBPyConnection, as_of: str) -> workbook.ListingSheet:
+def _since_sheet(con: duckdb.DuckDBPyConnection, as_of: str, asked: tuple[str, ...]) -> workbook.ListingSheet:
     """What a reader looks at first: every finding that is new, changed, back or gone since the week before, or whose review is outdated."""
     where = "flag IN ('New', 'Reappeared', 'Changed', 'Review outdated', 'Not checked') OR gone_on = $as_of"
     n = con.execute(f"SELECT count(*) FROM findings WHERE {where}", {"as_of": as_of}).fetchone()[0]
-    columns = ("flag", "check_id", "severity", "action", *KEYS, "message", "because", *_asked(con), "finding_id")
+    columns = ("flag", "check_id", "severity", "action", *KEYS, "message", "because", *asked, "finding_id")
     sql = f"""SELECT {", ".join(columns)}, evidence, evidence_before FROM findings WHERE {where}
               ORDER BY {_ORDER}, CASE severity WHEN 'critical' THEN 1 WHEN 'major' THEN 2 ELSE 3 END, check_id, siteid, subjid, finding_id"""
     because = columns.index("because")
@@ -134,9 +133,9 @@ def _asked(con: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
     return queries.ADDED if queries.matched(con) and queries.listed(con) else ()
 
 
-def _after(con: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+def _after(asked: tuple[str, ...]) -> tuple[str, ...]:
     """What follows the evidence on a check's sheet."""
-    return ("message", *_asked(con), *workbook.REVIEW, "finding_id")
+    return ("message", *asked, *workbook.REVIEW, "finding_id")
 
 
 def _query_sheets(work: Work) -> tuple[workbook.ListingSheet, ...]:
@@ -179,9 +178,9 @@ def _evidence(con: duckdb.DuckDBPyConnection, check_id: str) -> list[str]:
     )
 
 
-def _finding_rows(con: duckdb.DuckDBPyConnection, check_id: str, evidence: list[str], as_of: str) -> Iterator[tuple]:
+def _finding_rows(con: duckdb.DuckDBPyConnection, check_id: str, evidence: list[str], as_of: str, asked: tuple[str, ...]) -> Iterator[tuple]:
     """The rows of a check's sheet: new, back, changed and outdated first, then the rest, then what went since the week before."""
-    sql = f"""SELECT {", ".join(("flag", *KEYS, *_after(con)))}, evidence, evidence_before FROM findings
+    sql = f"""SELECT {", ".join(("flag", *KEYS, *_after(asked)))}, evidence, evidence_before FROM findings
               WHERE check_id = $id AND (gone_on IS NULL OR gone_on = $as_of)
               ORDER BY {_ORDER}, siteid, subjid, visit, record_key, field, finding_id"""
     keys, own = 1 + len(KEYS), len(workbook.REVIEW) + 1  # the reviewer's cells and the id keep their own look

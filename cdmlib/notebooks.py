@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import tempfile
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import nbformat
 import pandas as pd
 
-from cdmlib import archive, mart, snapshot
+from cdmlib import mart, snapshot
 from cdmlib import study as studies
 from cdmlib.errors import CdmError
 
@@ -50,7 +51,7 @@ def execute(name: str, output: Path, **parameters: str) -> Path:
 
     Raises CdmError for a parameter the notebook does not declare, and with the cell's own message when a cell fails.
     """
-    import papermill  # slow to import, and needed only here
+    import papermill  # slow to import, and not needed inside a notebook
     from papermill.exceptions import PapermillExecutionError
     from traitlets.config import Config
 
@@ -66,7 +67,8 @@ def execute(name: str, output: Path, **parameters: str) -> Path:
         with warnings.catch_warnings(), tempfile.TemporaryDirectory(prefix="cdm-") as sockets:  # one of its own, so that two runs at once do not meet
             warnings.simplefilter("ignore")
             papermill.execute_notebook(
-                str(path), str(output), given, kernel_name="python3", progress_bar=False, cwd=str(path.parent),
+                str(path), str(output.resolve()), given, kernel_name="python3", progress_bar=False,
+                resources={"metadata": {"path": str(path.parent)}},  # the kernel's folder; papermill's `cwd` would move this process, and others run beside
                 config=Config(KernelManager={"transport": "ipc", "ip": f"{sockets}/k"} if os.name == "posix" else {"transport": "tcp"}),  # no open port on a shared host
                 extra_arguments=["--IPKernelApp.log_level=50"],
             )  # fmt: skip
@@ -86,6 +88,8 @@ def weekly(study_id: str, cutoff: str = "", confirm: str = "", step: Callable[[s
     cutoff: date of the folder under incoming/; empty takes the newest. confirm: reason, when a load was held. step: told each step.
     A failed step leaves what was published before in place and the run listed as failed.
     """
+    from cdmlib import archive  # slow to import, and not needed inside a notebook
+
     study = studies.load(study_id)
     archive.seal_left_over(study, folder())
     cutoff = cutoff or snapshot.newest_incoming(study)
@@ -103,19 +107,20 @@ def weekly(study_id: str, cutoff: str = "", confirm: str = "", step: Callable[[s
         raise
     shown = [name for name in SHOWING if name not in DECLARED or getattr(study, DECLARED[name])]
     step("showing the results: " + ", ".join(shown))  # they are published by now: a failure here takes nothing back
-    made = [first, second]
-    for name in shown:
-        try:
-            made.append(execute(name, out / f"{name}.ipynb", study=study_id, run=run))
-        except CdmError as error:
-            mart.note(study, run, not_shown=f"{name}: {error}")
-            archive.seal(study, run, folder())
-            raise CdmError(f"The results of run {run} are published, but notebook {name} failed: {error}") from None
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # the kernels do the work, each in a process of its own
+        showing = {name: pool.submit(execute, name, out / f"{name}.ipynb", study=study_id, run=run) for name in shown}
+    failed = {name: error for name, made in showing.items() if (error := made.exception())}
+    if failed:
+        said = "; ".join(f"{name}: {error}" for name, error in failed.items())
+        mart.note(study, run, not_shown=said)
     step("sealing the archive")
     archive.seal(study, run, folder())
-    return Week(run, study.folder / "marts" / f"{run}.duckdb", next(out.glob("cleaning_*.xlsx")), tuple(made))
+    if failed:
+        raise CdmError(f"The results of run {run} are published, but not every notebook that shows them ran. {said}")
+    made = (first, second, *(made.result() for made in showing.values()))
+    return Week(run, study.folder / "marts" / f"{run}.duckdb", next(out.glob("cleaning_*.xlsx")), made)
 
 
 def code_cells(path: Path) -> list[str]:
     """The code cells of a notebook."""
-    return [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    return ["".join(cell["source"]) for cell in json.loads(path.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"]
