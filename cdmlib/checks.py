@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -65,9 +65,12 @@ def run(work: Work, only: Sequence[str] = ()) -> pd.DataFrame:
     con.execute(f"CREATE TABLE findings ({FINDINGS})")
     con.execute(f"CREATE TABLE check_runs ({CHECK_RUNS})")
     there = tables.collected(con)
+    filled = _filled(con, there)
     rows = []
     for check in [check for check in checks if not only or check.id in only]:
         done = run_one(con, check, work.study, work.as_of, there)
+        if done.outcome == "clean" and (nothing := not_collected(con, check, filled)):
+            done = replace(done, outcome="not run", reason=nothing.replace("is not collected", "is empty in every record"))
         header = check.title, check.domain, check.header["severity"], check.header["action"]
         rows.append((done.check_id, *header, done.outcome, done.n_findings, done.reason, done.seconds))
     con.executemany("INSERT INTO check_runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
@@ -109,6 +112,19 @@ def run_one(
             return ended("not run", reason=missing)
         return ended("error", reason=tables.reason(error))
     return ended("findings" if n else "clean", n)
+
+
+def _filled(con: duckdb.DuckDBPyConnection, there: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """`there` without the columns a table should have and that are empty in every one of its records: a check of them says nothing when it is clean."""
+    filled = dict(there)
+    for name in standard.mapped():
+        wanted = [c for c in standard.tables()[name] if c.role in ("required", "expected") and c.name in there.get(name, ())]
+        values = [f"count(nullif({c.name}, ''))" if c.sql_type == "VARCHAR" else f"count({c.name})" for c in wanted]
+        counts = con.execute(f"SELECT count(*), {', '.join(values)} FROM {name}").fetchone() if wanted else (0,)
+        if counts[0]:
+            empty = {c.name for c, n in zip(wanted, counts[1:], strict=True) if not n}
+            filled[name] = tuple(column for column in there[name] if column not in empty)
+    return filled
 
 
 def used_params(sql: str, params: dict[str, float | str]) -> dict[str, float | str]:

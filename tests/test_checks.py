@@ -74,6 +74,14 @@ def test_a_finding_names_record_values_and_what_to_do(study):
     assert findings[1]["message"].startswith('AE <b>{x}</b> = "odd": start date')
 
 
+def test_a_clean_check_of_a_column_that_is_empty_in_every_record_is_not_run(study):
+    for path in (study / "incoming").rglob("AE.csv"):
+        path.write_text("SITE,SUBJID,AENO,AETERM,AESTDAT,AEENDAT\n01,S1,1,Headache,05 MAR 2024,\n01,S1,2,Rash,01 MAR 2024,\n", encoding="utf-8")
+    snapshot.ingest(studies.load("abc"), confirm="ends are to follow")
+    outcomes, _ = ran(["AE004"])
+    assert (outcomes["AE004"].outcome, outcomes["AE004"].reason) == ("not run", "column ae.aeendtc is empty in every record")
+
+
 def test_a_check_that_needs_a_column_that_is_not_collected_is_not_run_and_says_which(study):
     outcomes, _ = ran()
     assert outcomes["AE008"].outcome == "not run"
