@@ -127,9 +127,9 @@ def build(work: Work) -> pd.DataFrame:
             why = "; ".join(plan.left_out)
         except NotRun as reason:
             outcome, why, counts = "not run", str(reason), [None] * 8
-        row = [name, declaration.title or name, declaration.left.label, declaration.right.label, outcome, why, *counts]
+        row = [name, declaration.title or name, declaration.about, declaration.left.label, declaration.right.label, outcome, why, *counts]
         con.execute(
-            f"INSERT INTO reconciliation_runs VALUES ({', '.join('?' * 15)})",
+            f"INSERT INTO reconciliation_runs VALUES ({', '.join('?' * 16)})",
             [*row, round(time.perf_counter() - started, 3)],
         )
     return summary(con)

@@ -181,6 +181,7 @@ class Compared(Section):
 class Reconciliation(Section):
     use: str = Field("", description="a ready-made reconciliation that this one starts from")
     title: str = Field("", description="what is made to agree")
+    about: Literal["third party", "randomisation", "serious events"] = Field("third party", description="which line of the lock checklist it clears")
     left: Side = Field(Side(), description="the source on the left, the EDC")
     right: Side = Field(Side(), description="the source on the right")
     subjects: SubjectIds = Field(SubjectIds(), description="how two spellings of a subject number meet")

@@ -39,9 +39,9 @@ def work(data):
     con.execute(
         "CREATE OR REPLACE TABLE reconciliation (recon VARCHAR, subjid VARCHAR, siteid VARCHAR, visit VARCHAR, result VARCHAR, left_key VARCHAR, right_key VARCHAR, field VARCHAR, left_value VARCHAR, right_value VARCHAR, status VARCHAR)"
     )
-    con.execute("CREATE OR REPLACE TABLE reconciliation_runs (recon VARCHAR, outcome VARCHAR, reason VARCHAR)")
-    for recon in ("lab_header", "irt", "sae"):
-        insert(con, "reconciliation_runs", recon=recon, outcome="done")
+    con.execute("CREATE OR REPLACE TABLE reconciliation_runs (recon VARCHAR, about VARCHAR, outcome VARCHAR, reason VARCHAR)")
+    for recon, about in (("lab_header", "third party"), ("irt", "randomisation"), ("sae", "serious events")):
+        insert(con, "reconciliation_runs", recon=recon, about=about, outcome="done")
     for subject in ("001", "002", "003"):
         insert(con, "subjects", record_key=subject, siteid="01", subjid=subject)
     return Work(studies.load("abc"), Snapshot, AS_OF, "run", data, con)
@@ -165,6 +165,13 @@ def test_a_reconciliation_that_is_not_declared_is_not_run_and_never_met(work, cr
     readiness.run(work)
     assert state(work)[criterion][0] == "not run" and state(work)["all"][0] == "not run"
     assert work.con.execute("SELECT reason FROM criteria WHERE criterion = ?", [criterion]).fetchone() == (f"study.toml declares no reconciliation with {what}",)
+
+
+def test_a_reconciliation_counts_for_what_it_is_about_whatever_its_name(work):
+    work.con.execute("UPDATE reconciliation_runs SET recon = 'irt_vendor' WHERE recon = 'sae'")
+    insert(work.con, "reconciliation", recon="irt_vendor", subjid="001", siteid="01", result="only left", left_key="k")
+    readiness.run(work)
+    assert (state(work)["RD13"][0], state(work)["RD11"][0]) == ("blocked", "ready")
 
 
 @pytest.mark.parametrize("criterion, recon, what", KINDS)

@@ -3,12 +3,11 @@ title:    Third-party data disagree with the EDC
 owner:    DM
 lines:    13
 clean:    yes
-params:   names = ^(sae|safety|irt|rand)
 
-Disagreements of the reconciliations of laboratory, PK, ePRO and device data (those whose names do not fit $names), and records that only one side has, that nobody has
-settled in a review. Not run without such a reconciliation, or when one of them was not run.
+Disagreements of the reconciliations of laboratory, PK, ePRO and device data (every one whose `about` in study.toml says nothing else), and records
+that only one side has, that nobody has settled in a review. Not run without such a reconciliation, or when one of them was not run.
 */
-WITH declared AS (SELECT recon, outcome, reason FROM reconciliation_runs WHERE NOT regexp_matches(recon, $names))
+WITH declared AS (SELECT recon, outcome, reason FROM reconciliation_runs WHERE about = 'third party')
 SELECT siteid, subjid, visit, coalesce(left_key, right_key) AS record_key,
        recon || ': ' || result || coalesce(', ' || field || ': ' || coalesce(left_value, '(blank)') || ' and ' || coalesce(right_value, '(blank)'), '') AS what,
        CAST(NULL AS VARCHAR) AS not_run

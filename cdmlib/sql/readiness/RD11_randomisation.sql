@@ -3,12 +3,11 @@ title:    Randomisation system and EDC disagree
 owner:    DM
 lines:    14
 clean:    yes
-params:   names = ^(irt|rand)
 
-Disagreements of the randomisation reconciliation (those whose names fit $names), and records that only one side has, that nobody has settled in a
+Disagreements of the randomisation reconciliation (about = "randomisation" in study.toml), and records that only one side has, that nobody has settled in a
 review. Not run without such a reconciliation, or when it was not run.
 */
-WITH declared AS (SELECT recon, outcome, reason FROM reconciliation_runs WHERE regexp_matches(recon, $names))
+WITH declared AS (SELECT recon, outcome, reason FROM reconciliation_runs WHERE about = 'randomisation')
 SELECT siteid, subjid, visit, coalesce(left_key, right_key) AS record_key,
        recon || ': ' || result || coalesce(', ' || field || ': ' || coalesce(left_value, '(blank)') || ' and ' || coalesce(right_value, '(blank)'), '') AS what,
        CAST(NULL AS VARCHAR) AS not_run
