@@ -8,8 +8,6 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import python_calamine
-
 from cdmlib import findings, journal, mart, people, workbook
 from cdmlib.errors import CdmError, listed
 from cdmlib.journal import Act, Entry
@@ -135,44 +133,12 @@ def enter(study: Study, run: str, finding_id: str, was: dict[str, str], given: d
 
 
 def _read(path: Path) -> tuple[list[tuple[str, dict[str, str]]], str]:
-    """The rows of every check sheet (place, column → text) and the run that wrote the workbook."""
-    try:
-        book = python_calamine.CalamineWorkbook.from_path(str(path))
-    except Exception as error:
-        raise CdmError(f"{path} can't be read as an Excel workbook: {error}.") from None
-    if workbook.CONTENTS not in book.sheet_names:
-        raise CdmError(
-            f"{path.name} has no sheet {workbook.CONTENTS}: it is not a cleaning workbook, or its first sheet was deleted."
-        )
-    facts = {
-        str(row[0]).strip(): str(row[1]).strip()
-        for row in book.get_sheet_by_name(workbook.CONTENTS).to_python(skip_empty_area=False)
-        if len(row) > 1 and row[0]
-    }
-    rows = []
-    for sheet in book.sheet_names:
-        table = book.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
-        head = next(
-            (at for at, row in enumerate(table[:10]) if any(str(cell).endswith("\nfinding_id") for cell in row)), None
-        )
-        if head is None:
-            continue
-        names = [str(cell).rsplit("\n", 1)[-1].strip() for cell in table[head]]
-        if "review_status" not in names:
-            continue
-        for at, row in enumerate(table[head + 1 :], start=head + 2):
-            given = {
-                name: _text(cell)
-                for name, cell in zip(names, row, strict=True)
-                if name in COLUMNS or name == "finding_id"
-            }
-            if any(given.values()):
-                rows.append((f"sheet {sheet} row {at}", given))
+    """The rows of every check sheet with something entered (place, column → text) and the run that wrote the workbook."""
+    facts, cells = workbook.read(path, "cleaning", "finding_id")
+    kept = [(place, {name: given[name] for name in given if name in COLUMNS or name == "finding_id"}) for _, place, given in cells if "review_status" in given]
     if not facts.get("Run"):
-        raise CdmError(
-            f"{path.name}: its sheet {workbook.CONTENTS} does not say which run wrote it. Use the workbook as the run made it."
-        )
-    return rows, facts["Run"]
+        raise CdmError(f"{path.name}: its sheet {workbook.CONTENTS} does not say which run wrote it. Use the workbook as the run made it.")
+    return [(place, given) for place, given in kept if any(given.values())], facts["Run"]
 
 
 def _standing(study: Study, run: str) -> dict[tuple[str, str], str]:
@@ -192,15 +158,6 @@ def _evidence(study: Study, run: str) -> dict[str, str]:
 
 def _head(now: dict[tuple[str, str], Entry]) -> int:
     return max((entry.seq for entry in now.values()), default=0)
-
-
-def _text(cell: object) -> str:
-    """A cell as the reviewer sees it; a date that Excel made of typed text as ISO."""
-    if isinstance(cell, datetime.datetime | datetime.date):
-        return cell.isoformat()[:10]
-    if isinstance(cell, float) and cell.is_integer():
-        return str(int(cell))
-    return str(cell).strip()
 
 
 def _date(text: str) -> bool:

@@ -13,12 +13,13 @@ import textwrap
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from itertools import chain, count, islice, zip_longest
 from numbers import Real
 from pathlib import Path
 
+import python_calamine
 import xlsxwriter
 from xlsxwriter.format import Format
 from xlsxwriter.utility import xl_range_abs, xl_rowcol_to_cell
@@ -214,6 +215,37 @@ def write(path: Path, book: Workbook) -> list[str]:
             raise CdmError(f"{path}: can't be replaced. Close it in Excel and run again.") from error
         sync(path.parent)
         return [sheet.name for sheet in xl.worksheets()]
+
+
+def read(path: Path, kind: str, row_id: str) -> tuple[dict[str, str], list[tuple[str, str, dict[str, str]]]]:
+    """What stands in a workbook that came back: the facts on its first sheet, and the rows (sheet, place, column → text) of each sheet with the column `row_id`.
+
+    kind: what the workbook is, such as `cleaning`. Raises CdmError for a file that is no workbook, or has no first sheet of ours.
+    """
+    try:
+        book = python_calamine.CalamineWorkbook.from_path(str(path))
+    except Exception as error:
+        raise CdmError(f"{path} can't be read as an Excel workbook: {error}.") from None
+    if CONTENTS not in book.sheet_names:
+        raise CdmError(f"{path.name} has no sheet {CONTENTS}: it is not a {kind} workbook, or its first sheet was deleted.")
+    front = book.get_sheet_by_name(CONTENTS).to_python(skip_empty_area=False)
+    facts = {_text(row[0]): _text(row[1]) for row in front if len(row) > 1 and row[0]}
+    rows = []
+    for sheet in book.sheet_names:
+        table = book.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
+        head = next((at for at, row in enumerate(table[:10]) if any(str(cell).endswith(f"\n{row_id}") for cell in row)), None)
+        if head is not None:
+            names = [str(cell).rsplit("\n", 1)[-1].strip() for cell in table[head]]
+            for at, row in enumerate(table[head + 1 :], start=head + 2):
+                rows.append((sheet, f"sheet {sheet} row {at}", dict(zip(names, map(_text, row), strict=True))))
+    return facts, rows
+
+
+def _text(cell: object) -> str:
+    """A cell as a person sees it; a date that Excel made of typed text as ISO."""
+    if isinstance(cell, date):
+        return cell.isoformat()[:10]
+    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell).strip()
 
 
 def _created(cutoff: str) -> datetime:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
-import python_calamine
 
 from cdmlib import journal, workbook
 from cdmlib.coding import assign, decisions, dictionary, suggest, words
@@ -252,37 +251,11 @@ def _to_sign(
 
 
 def _read(path: Path) -> tuple[list[tuple[str, str, dict[str, str]]], dict[str, str]]:
-    """The rows of the sheets (sheet, place, column → text) and the facts on the first sheet."""
-    try:
-        book = python_calamine.CalamineWorkbook.from_path(str(path))
-    except Exception as error:
-        raise CdmError(f"{path} can't be read as an Excel workbook: {error}.") from None
-    if workbook.CONTENTS not in book.sheet_names:
-        raise CdmError(
-            f"{path.name} has no sheet {workbook.CONTENTS}: it is not a coding workbook, or its first sheet was deleted."
-        )
-    front = book.get_sheet_by_name(workbook.CONTENTS).to_python(skip_empty_area=False)
-    facts = {_text(row[0]): _text(row[1]) for row in front if len(row) > 1 and row[0]}
+    """The rows with something entered (sheet, place, column → text) and the facts on the first sheet."""
+    facts, rows = workbook.read(path, "coding", "row_id")
     if HEAD_FACT not in facts:
         raise CdmError(f"{path.name} does not say {HEAD_FACT!r} on its first sheet: it is not a coding workbook.")
-    rows = []
-    for sheet in book.sheet_names:
-        table = book.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
-        head = next(
-            (at for at, row in enumerate(table[:10]) if any(str(cell).endswith("\nrow_id") for cell in row)), None
-        )
-        if head is None:
-            continue
-        names = [str(cell).rsplit("\n", 1)[-1].strip() for cell in table[head]]
-        for at, row in enumerate(table[head + 1 :], start=head + 2):
-            given = {name: _text(cell) for name, cell in zip(names, row, strict=True)}
-            if given.get("choice") or given.get("approve"):
-                rows.append((sheet, f"sheet {sheet} row {at}", given))
-    return rows, facts
-
-
-def _text(cell: object) -> str:
-    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell).strip()
+    return [row for row in rows if row[2].get("choice") or row[2].get("approve")], facts
 
 
 def _choices(cells: list, dictionaries: dict[str, Dictionary], problems: list[str]) -> list[Choice]:
