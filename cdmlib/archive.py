@@ -10,6 +10,7 @@ import json
 import locale
 import os
 import platform
+import re
 import shutil
 import time
 import zipfile
@@ -18,7 +19,6 @@ from datetime import datetime
 from importlib.metadata import distributions
 from pathlib import Path
 
-import bagit
 import duckdb
 import nbformat
 import pandas as pd
@@ -26,6 +26,7 @@ from rocrate.model import ContextEntity
 from rocrate.model.file import File
 from rocrate.rocrate import ROCrate
 
+from cdmlib import bag as bags
 from cdmlib import digests, journal, keys, mart, people, snapshot, standard, wheel
 from cdmlib.errors import CdmError
 from cdmlib.journal import Act
@@ -35,6 +36,7 @@ from cdmlib.study import Study
 POLICY = standard.SQL / "compare_policy.json"
 OF_STUDY = {"incoming", "snapshots", "marts", "runs", "locks", "deliveries", "late", "verifications", "validation", "backups", "traces", "cache"}
 SINGLE = {"journal.db", "journal.heads", "keys.csv"}
+TYPE = re.compile(r"[A-Z][A-Z0-9_ ]*(\(\d+(, ?\d+)?\))?(\[\])*")
 LARGEST = 250_000  # bytes of a file of the study's content that each archive holds; a larger one, as of a dictionary, is named by its hash
 
 
@@ -93,7 +95,7 @@ def seal(study: Study, run: str, notebooks: Path) -> Sealed:
         key = keys.of_installation(study)
         with snapshot.building(folder) as working:
             _fill(study, run, facts, working, notebooks)
-            bagit.make_bag(str(working), _info(study, run, facts), checksums=["sha512"])
+            bags.make(working, _info(study, run, facts))
             digest = digest_of(working)
             (working / "signatures").mkdir()
             text = keys.sign(key, run, digest, keys.INSTALLATION, platform.node(), "system", "sealed at the end of the run")
@@ -240,16 +242,23 @@ def mart_from_parquet(bag: Path, path: Path) -> None:
         con.execute("SET TimeZone = 'UTC'")
         standard.load_macros(con)
         for name, facts in results["tables"].items():
-            cells = ", ".join(f"CAST({quote(column)} AS {kind}) AS {quote(column)}" for column, kind in facts["columns"].items())
-            source = literal(str(bag / "data" / "outputs" / "tables" / f"{name}.parquet"))
-            con.execute(f"CREATE TABLE {quote(name)} AS SELECT {cells} FROM read_parquet({source})")
+            con.execute(f"CREATE TABLE {quote(name)} AS {archived(bag, name, facts['columns'])}")
             if digests.of_table(con, quote(name)) != facts["digest"]:
                 raise CdmError(f"outputs/tables/{name}.parquet of run {bag.parent.name} does not hold what was archived.")
+        con.execute("SET enable_external_access = false")  # a view is SQL that came with the archive
         for text in results["views"].values():
             con.execute(text)
         con.execute("CHECKPOINT")
     snapshot.sync(working)
     working.replace(path)
+
+
+def archived(bag: Path, name: str, columns: dict[str, str]) -> str:
+    """A SELECT of a table in an archive, its columns with the types that they had. Raises CdmError for what is no type's name."""
+    if strange := [kind for kind in columns.values() if not TYPE.fullmatch(kind)]:
+        raise CdmError(f"results.json of the archive of run {bag.parent.name} names a type of column that there is not: {strange[0]!r}.")
+    cells = ", ".join(f"CAST({quote(column)} AS {kind}) AS {quote(column)}" for column, kind in columns.items())
+    return f"SELECT {cells} FROM read_parquet({literal(str(bag / 'data' / 'outputs' / 'tables' / f'{name}.parquet'))})"
 
 
 def read(bag: Path, name: str) -> dict:

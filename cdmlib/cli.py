@@ -222,15 +222,19 @@ def archive(study: str, run: str, path: Path | None, meaning: str, person: str, 
 @click.option("--here", is_flag=True, help="Re-execute with the packages of this environment, not in a fresh one made from the archived lock.")
 @click.option("--wheels", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A folder with the packages, so that no network is needed.")
 @click.option("--keys", "known", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The keys.csv that you trust; the study's own when not given.")
+@click.option("--head", "heads", multiple=True, metavar="SEQ:HASH", help="A head of the journal that you kept elsewhere, as cdm journal verify prints it; may be given more than once.")
 @click.option("--no-run", is_flag=True, help="Only files, signatures and journal; nothing is executed.")
 @click.option("--no-nbval", is_flag=True, help="Without nbval's second opinion.")
 @click.option("--out", "folder", type=click.Path(file_okay=False, path_type=Path), help="Folder of the report; verifications/ of the study, or the working folder.")
 @click.option("--as", "person", default="", help="Sign the report as this person; the password is asked for.")
 @click.option("--password", default="", help="Asked for when not given; do not keep it in scripts.")
-def verify_run(study: str, run: str, here: bool, wheels: Path | None, known: Path | None, no_run: bool, no_nbval: bool, folder: Path | None, person: str, password: str) -> None:
+def verify_run(study: str, run: str, here: bool, wheels: Path | None, known: Path | None, heads: tuple[str, ...], no_run: bool, no_nbval: bool, folder: Path | None, person: str, password: str) -> None:
     """Prove that RUN of STUDY (or FILE.zip of one) is what it was: PASS or FAIL per level, as one page.
 
     L0 files, L1 signatures, L2 journal, L3 the same result when executed again, L4 what today's version does differently.
+
+    L3 makes a fresh environment from the archived lock. Without a network it takes the packages from the folder of --wheels, which is filled
+    elsewhere, on the same kind of machine and Python: pip download --require-hashes -r requirements.lock -d FOLDER
     """
     from cdmlib import keys, verify
     from cdmlib import study as studies
@@ -245,7 +249,7 @@ def verify_run(study: str, run: str, here: bool, wheels: Path | None, known: Pat
         def sign(subject: str, digest: str) -> str:
             return keys.sign(key, subject, digest, who, name, role, "I made this verification")
 
-    report = verify.run(study, run, here, wheels, known, not no_run, not no_nbval, lambda text: out.print(text, markup=False))
+    report = verify.run(study, run, here, wheels, known, not no_run, not no_nbval, tuple(_head(h)[:2] for h in heads), lambda text: out.print(text, markup=False))
     there = studies.folder_of(study)
     page = verify.write(report, folder or (there / "verifications" if there.is_dir() else Path.cwd()), sign)
     for level in report.levels:
