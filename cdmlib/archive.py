@@ -380,7 +380,7 @@ def platform_facts() -> dict:
         "locale": ".".join(str(part) for part in locale.getlocale()),
         "time_zone": list(time.tzname),
         "PYTHONHASHSEED": os.environ.get("PYTHONHASHSEED", ""),
-        "packages": dict(sorted((d.metadata["Name"], d.version) for d in distributions() if d.metadata["Name"])),
+        "packages": dict(sorted((m["Name"], m["Version"]) for m in (d.metadata for d in distributions()) if m["Name"])),  # each is read once
     }
 
 

@@ -257,7 +257,7 @@ def _l1(study: Study, run: str, folder: Path, trusted: dict | None, of_zip: list
             faults.append(f"signatures/{path.name}: {error}")
             continue
         if not ours:
-            faults.append(f"signatures/{path.name} is not of this archive")
+            faults.append(f"signatures/{path.name} is not of this archive: it signs another {bags.TAGS}")
         elif signed.signer != signer or entered.get(signer) != digests.of_file(path):
             faults.append(f"signatures/{path.name} is not the signature that the journal holds")
         elif signed.public_key not in in_journal.get(signer, ()):

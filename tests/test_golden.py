@@ -5,16 +5,13 @@ from __future__ import annotations
 import lzma
 import random
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 
+from bench import bench_tampering
 from cdmlib import restore, verify
 from cdmlib import study as studies
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from bench import bench_tampering
 
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.zip.xz"))
 TAMPERINGS, SEED = 520, 20240311
