@@ -75,11 +75,9 @@ def main() -> None:
         wrong += faults(study, looked_at)
         for number in range(times):
             killed += kill(study, dice.uniform(0.3, usual * 1.05))
-            wrong += faults(study, looked_at)
-            print(f"{number + 1}: {len(looked_at)} runs, {len(wrong)} faults", flush=True)
+            wrong += (found := faults(study, looked_at))
+            print(f"{number + 1}: {len(looked_at)} runs", *found, sep="\n  ", flush=True)
         ended = Counter(mart.runs(study).status)
-    for line in wrong:
-        print(line)
     print(f"{times} runs of about {usual:.0f} s, {killed} killed at work: {dict(ended)}; {len(wrong)} faults")
 
 

@@ -93,6 +93,7 @@ def seal(study: Study, run: str, notebooks: Path) -> Sealed:
         if run in entered:
             raise CdmError(f"Run {run} of study {study.id} was sealed, but its archive is gone. Restore it from a backup; it is not made anew.")
         key = keys.of_installation(study)
+        facts |= _unshown(study, run, facts)
         with snapshot.building(folder) as working:
             _fill(study, run, facts, working, notebooks)
             bags.make(working, _info(study, run, facts))
@@ -105,7 +106,7 @@ def seal(study: Study, run: str, notebooks: Path) -> Sealed:
         signature = digests.of_file(folder / "signatures" / f"{keys.INSTALLATION}.json")
         acts = [Act("archive.sealed", run, facts["status"], "", sealed.digest), Act("archive.signed", run, keys.INSTALLATION, "", signature)]
         journal.append(study, "cdmlib", "system", acts, run=run, batch=f"archive {run}")
-    mart.note(study, run, archive=sealed.digest)
+    mart.note(study, run, archive=sealed.digest, **{name: facts[name] for name in ("not_shown",) if name in facts})
     mart.release(study, run)
     return sealed
 
@@ -137,7 +138,7 @@ def digest_of(folder: Path) -> str:
 
 
 def runs(study: Study) -> pd.DataFrame:
-    """Every run, also failed and repeated ones: the columns of `mart.runs` and snapshot, archive, signed_by, changed.
+    """Every run, also failed and repeated ones: the columns of `mart.runs` and snapshot, archive, signed_by, changed, not_shown.
 
     changed: parameters, packages and snapshot that are not those of the run before.
     """
@@ -151,8 +152,9 @@ def runs(study: Study) -> pd.DataFrame:
         parts = facts.get("parts", {}) | {"python": facts.get("python", ""), "confirm": facts.get("confirm", ""), "snapshot": facts.get("snapshot", "")}
         changed = ", ".join(f"{k} {before[k] or '(none)'} → {v or '(none)'}" for k, v in parts.items() if k in before and before[k] != v)
         before = parts
-        rows.append((facts.get("snapshot", ""), facts.get("archive", ""), ", ".join(signed.get(run, ())), changed))
-    return found.assign(**dict(zip(("snapshot", "archive", "signed_by", "changed"), zip(*rows, strict=True) if rows else [[]] * 4, strict=True)))
+        rows.append((facts.get("snapshot", ""), facts.get("archive", ""), ", ".join(signed.get(run, ())), changed, facts.get("not_shown", "")))
+    names = ("snapshot", "archive", "signed_by", "changed", "not_shown")
+    return found.assign(**dict(zip(names, zip(*rows, strict=True) if rows else [[]] * len(names), strict=True)))
 
 
 def _fill(study: Study, run: str, facts: dict, working: Path, notebooks: Path) -> None:
@@ -161,10 +163,10 @@ def _fill(study: Study, run: str, facts: dict, working: Path, notebooks: Path) -
     for name in ("notebooks", "executed", "inputs", "code", "environment", "outputs", "journal", "study"):
         (working / name).mkdir()
     _write(working / "run.json", facts)
-    executed = sorted(made.glob("*.ipynb"))
     parameters = {}
-    for path in executed:
-        shutil.copy2(path, working / "executed")
+    for path in sorted(made.glob("*.ipynb")):
+        if facts["status"] == "failed" or _ended(path):
+            shutil.copy2(path, working / "executed")
         source = notebooks / path.name
         if source.exists():
             shutil.copy2(source, working / "notebooks")
@@ -195,6 +197,23 @@ def _fill(study: Study, run: str, facts: dict, working: Path, notebooks: Path) -
     _write(working / "results.json", results)
     _journal(study, facts, working / "journal")
     _crate(study, run, facts, working)
+
+
+def _unshown(study: Study, run: str, facts: dict) -> dict[str, str]:
+    """What a run whose results are published did not come to show, since it was stopped meanwhile: notebooks not executed, or not to their end."""
+    made = study.folder / "runs" / run
+    there = (path.stem for path in sorted(made.glob("*.ipynb")))
+    missing = [name for name in dict.fromkeys((*facts.get("notebooks", ()), *there)) if not _ended(made / f"{name}.ipynb")]
+    return {"not_shown": f"{', '.join(missing)}: stopped before"} if missing and facts["status"] == "complete" and "not_shown" not in facts else {}
+
+
+def _ended(path: Path) -> bool:
+    """Whether a notebook was executed to its end, or to an error."""
+    try:
+        cells = [c for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code" and c.source.strip()]
+    except Exception:  # missing, or cut off in the middle
+        return False
+    return all(c.execution_count for c in cells) or any(o.output_type == "error" for c in cells for o in c.outputs)
 
 
 def content_of(study: Study) -> list[Path]:

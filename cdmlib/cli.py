@@ -185,6 +185,8 @@ def runs(study: str) -> None:
         out.print(f"{run.run}  {run.status}{shown}, as of {run.as_of}, {when}, by {run.by}; {sealed}", markup=False)
         if run.changed:
             out.print(f"  changed since the run before: {run.changed}", markup=False)
+        if run.not_shown:
+            out.print(f"  published, but not shown in notebooks: {run.not_shown}", markup=False)
         if run.error:
             out.print(f"  {run.error}", markup=False)
 
@@ -294,6 +296,8 @@ def restore(file: Path, into: Path | None) -> None:
 
     target = into or studies.data_folder()
     target.mkdir(parents=True, exist_ok=True)
+    if not back.signature_of(file).exists():
+        out.print(f"{back.signature_of(file).name} is missing: nothing vouches for {file.name} but its own list of files.", markup=False)
     out.print(f"Restored: {back.restore(file, target).folder}", markup=False)
 
 
@@ -310,8 +314,8 @@ def backup(study: str, folder: Path, drill: bool) -> None:
     path = back.backup(opened, folder)
     out.print(f"{path} ({path.stat().st_size / 1e6:.1f} MB)", markup=False)
     if drill:
-        faults = back.drill(opened, path)
-        for line in faults or ["Drill passed: journal, archives and results came back as they are."]:
+        faults, looked_at = back.drill(opened, path)
+        for line in faults or [f"Drill passed, all came back as it is: {looked_at}. The journal keeps this."]:
             out.print(line, markup=False)
         if faults:
             sys.exit(1)

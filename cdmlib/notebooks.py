@@ -102,6 +102,7 @@ def weekly(study_id: str, cutoff: str = "", confirm: str = "", step: Callable[[s
         archive.seal(study, run, folder())
         raise
     shown = [name for name in SHOWING if name not in DECLARED or getattr(study, DECLARED[name])]
+    mart.note(study, run, notebooks=["10_ingest", "20_cleaning", *shown])
     step("showing the results: " + ", ".join(shown))  # they are published by now: a failure here takes nothing back
     made = [first, second]
     for name in shown:

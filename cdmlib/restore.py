@@ -82,9 +82,9 @@ def backup(study: Study, folder: Path) -> Path:
     return path
 
 
-def drill(study: Study, path: Path) -> list[str]:
-    """Restore a backup into an empty folder and hold it against the study: returns what went wrong; the journal keeps the result."""
-    faults = []
+def drill(study: Study, path: Path) -> tuple[list[str], str]:
+    """Restore a backup into an empty folder and hold it against the study: returns what went wrong, and what was looked at; the journal keeps both."""
+    faults, looked_at = [], "nothing could be looked at"
     with tempfile.TemporaryDirectory() as temporary:
         try:
             back = restore(path, Path(temporary))
@@ -92,14 +92,16 @@ def drill(study: Study, path: Path) -> list[str]:
             faults += [] if chain.ok else [chain.said]
             mine = {entry.seq: entry.hash for entry in journal.read(study)}
             faults += [f"journal entry {e.seq} is another one" for e in journal.read(back) if mine.get(e.seq) != e.hash][:1]
-            for run in sorted(p.parent.name for p in (back.folder / "runs").glob("*/archive")):
+            runs = sorted(p.parent.name for p in (back.folder / "runs").glob("*/archive"))
+            looked_at = f"{chain.entries} journal entries, {len(runs)} archives, the results of {len(list((back.folder / 'marts').glob('*.duckdb')))} runs, {len(snapshot.list_all(back))} snapshots"
+            for run in runs:
                 if archive.digest_of(back.folder / "runs" / run / "archive") != archive.manifest(study, run).get("archive"):
                     faults.append(f"the archive of run {run} is another one")
         except CdmError as error:
             faults.append(str(error))
-    what = "; ".join(faults) or "restored into an empty folder: journal, archives and results are as they were"
+    what = "; ".join(faults) or f"restored into an empty folder, all as it was: {looked_at}"
     journal.append(study, "cdmlib", "system", [Act("archive.drill", path.name, "", "", "failed" if faults else "passed", what)])
-    return faults
+    return faults, looked_at
 
 
 def restore(path: Path, into: Path, results: bool = True) -> Study:

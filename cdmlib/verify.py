@@ -18,7 +18,7 @@ from pathlib import Path
 
 import duckdb
 
-from cdmlib import __version__, archive, digests, journal, judge, keys, restore, wheel
+from cdmlib import __version__, archive, digests, journal, judge, keys, mart, restore, wheel
 from cdmlib import bag as bags
 from cdmlib import study as studies
 from cdmlib.errors import CdmError
@@ -47,7 +47,7 @@ for name, parameters in asked["notebooks"].items():
 """
 STYLE = """body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:62rem;color:#1c2733}table{border-collapse:collapse;width:100%;margin:.5rem 0 1.5rem}
 th,td{border:1px solid #d4dbe2;padding:.3rem .5rem;text-align:left;vertical-align:top}th{background:#eef2f6}td pre{margin:0;white-space:pre-wrap;word-break:break-word}
-.PASS{background:#dff3e4}.FAIL{background:#fbe3e1;font-weight:600}.NOT_RUN{background:#fff3d6}.DIFFERS{background:#fff3d6}@media print{body{margin:0}}"""
+.PASS{background:#dff3e4}.FAIL{background:#fbe3e1;font-weight:600}.NOT_RUN{background:#fff3d6}.DIFFERS{background:#fff3d6}.result{font-size:1.4rem;font-weight:600;padding:.3rem .6rem}@page{size:A4;margin:16mm}@media print{body{margin:0;max-width:none;font-size:11px}tr{break-inside:avoid}*{print-color-adjust:exact}}"""
 
 
 @dataclass
@@ -265,7 +265,7 @@ def _l1(study: Study, run: str, folder: Path, trusted: dict | None, of_zip: list
         elif trusted is not None and signed.public_key not in known.get(signer, ()):
             (faults if trusted else unknown).append(f"{signer}'s key {signed.fingerprint} is not one that the verifier knows")
         else:
-            good.append(f"{signed.name} ({signed.role}), {signed.signed_at} (UTC), meaning: {signed.meaning}; key {signed.fingerprint}")
+            good.append(f"{signed.name} ({signed.role}), {_utc(signed.signed_at)}, meaning: {signed.meaning}; key {signed.fingerprint}")
     for signed in of_zip:
         if signed.public_key not in known.get(signed.signer, ()):
             (faults if trusted else unknown).append(f"the key of the file's signature, {signed.fingerprint}, is not one that the verifier knows")
@@ -312,16 +312,15 @@ def _l2(study: Study, run: str, folder: Path, heads: tuple[tuple[int, str], ...]
 
 def _execute(study: Study, run: str, folder: Path, asked: Asked) -> list[Level]:
     """L3 with the archived code, and L4 with today's where that is another."""
-    level, later = Level("L3"), Level("L4")
+    level, later, facts = Level("L3"), Level("L4"), archive.read(folder, "run.json")
+    if facts.get("error") == mart.KILLED or not list((folder / "data" / "executed").glob("*.ipynb")):
+        level.said.append("the run was killed while it worked, or made by hand in a notebook: there is nothing whole to compare with")
+        return [level, later]
     try:
         with tempfile.TemporaryDirectory(prefix="again-") as temporary:
             root = Path(temporary)
             code = _unpacked(folder, root / "code")
             python, path = _environment(folder, root / "env", code, asked, level)
-            facts = archive.read(folder, "run.json")
-            if not list((folder / "data" / "executed").glob("*.ipynb")):
-                level.said.append("the run was made by hand in a notebook, or ended before one was executed: there is nothing to compare with")
-                return [level, later]
             verdict = _again(study, run, folder, facts, root / "first", path, python, level)
             if asked.second and verdict is not None:
                 asked.step("L3: a second opinion, by nbval")
@@ -337,7 +336,7 @@ def _execute(study: Study, run: str, folder: Path, asked: Asked) -> list[Level]:
                 later.said.append("not needed: code and packages are those of the archive")
             elif verdict is not None:
                 asked.step("L4: executing by today's version")
-                later.said.append(f"{len(other)} files of the library and {len(moved)} packages are others than then" + (f": {', '.join(moved[:10])}" if moved else ""))
+                later.said.append(f"{len(other)} files of the library and {len(moved)} packages differ from those of the archive" + (f": {', '.join(moved[:10])}" if moved else ""))
                 again = _again(study, run, folder, facts, root / "today", _written(today, root / "todays"), sys.executable, later)
                 if again is not None:
                     _conclude(later, again)
@@ -479,7 +478,7 @@ def _again(study: Study, run: str, folder: Path, facts: dict, into: Path, code: 
     asked = json.dumps({"out": str(out), "notebooks": parameters})
     blocked = without_network()
     done = subprocess.run([*blocked, python, "-c", DRIVER, asked], env=_surroundings(into, code), cwd=into, capture_output=True, text=True)
-    level.said.append("without network" if blocked else "this system does not let the network be cut off")
+    level.said.append("executed without network" if blocked else "executed with the network there: this system does not let it be cut off")
     if done.returncode:
         level.status = FAIL
         level.said.append(f"the execution ended with an error: {done.stderr.strip()[-600:]}")
@@ -543,9 +542,13 @@ def write(report: Report, folder: Path, sign: Callable[[str, str], str] | None =
         text = sign(path.name, digests.of_file(path))
         path.with_suffix(".signature.json").write_text(text, encoding="utf-8")
         who = keys.read(text)
-        signed = f"{who.name} ({who.role}), {who.signed_at} (UTC), meaning: {who.meaning}; key {who.fingerprint}"
+        signed = f"{who.name} ({who.role}), {_utc(who.signed_at)}, meaning: {who.meaning}; key {who.fingerprint}"
     (folder / f"{stem}.html").write_text(_page(report, digests.of_file(path), signed), encoding="utf-8")
     return folder / f"{stem}.html"
+
+
+def _utc(time: str) -> str:
+    return f"{time[:19].replace('T', ' ')} UTC"
 
 
 def _page(report: Report, digest: str, signed: str) -> str:
@@ -563,10 +566,10 @@ def _page(report: Report, digest: str, signed: str) -> str:
     )
     table = f"<h2>Differences</h2><table><tr><th>Level</th><th>File</th><th>Where</th><th>Archived</th><th>Again</th></tr>{differences}</table>" if differences else ""
     facts = (("Study", report.study), ("Run", f"{report.run} ({report.status_of_run})"), ("Archive", report.digest), ("File", report.file or "in the study folder"),
-             ("Verified", f"{report.verified_at} (UTC)"), ("On", report.verified_on), ("With", report.with_version), ("Signed", signed), ("SHA-256 of the JSON", digest))  # fmt: skip
+             ("Verified", _utc(report.verified_at)), ("On", report.verified_on), ("With", report.with_version), ("Signed", signed), ("SHA-256 of the JSON", digest))  # fmt: skip
     head = "".join(f"<tr><th>{name}</th><td>{cell(value)}</td></tr>" for name, value in facts)
     return (
         f"<!doctype html><html lang='en'><meta charset='utf-8'><title>Verification of run {cell(report.run)}</title><style>{STYLE}</style>"
-        f"<h1 class='{'PASS' if report.ok else 'FAIL'}'>{cell(report.said)}</h1><table>{head}</table>"
-        f"<table><tr><th>Level</th><th></th><th>Result</th><th>Found</th></tr>{rows}</table>{table}\n"
+        f"<h1>Verification of run {cell(report.run or 'unknown')}</h1><p class='{'PASS' if report.ok else 'FAIL'} result'>{cell(report.said)}</p><table>{head}</table>"
+        f"<table><tr><th>Level</th><th>What it shows</th><th>Result</th><th>Found</th></tr>{rows}</table>{table}\n"
     )

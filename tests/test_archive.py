@@ -163,7 +163,7 @@ def test_an_archived_run_gives_the_same_again_in_another_folder_without_network(
     assert third.excluded["seconds"] > 0 and third.excluded["metadata"] == 4
     assert any(line.startswith("nbval: passed") for line in third.said)
     if verify.without_network():
-        assert "without network" in third.said
+        assert "executed without network" in third.said
 
 
 @pytest.mark.requirement("R22")
@@ -450,14 +450,15 @@ def test_a_zip_that_leads_out_of_the_folder_is_not_unpacked(tmp_path, name):
 @pytest.mark.requirement("R26")
 def test_a_backup_comes_back_whole_the_drill_is_logged_and_a_damaged_one_is_refused(study, tmp_path):
     path = restore.backup(study, tmp_path / "backups")
-    assert restore.drill(study, path) == []
+    entries = len(journal.read(study)) - 1  # without that of the backup itself
+    assert restore.drill(study, path) == ([], f"{entries} journal entries, 2 archives, the results of 2 runs, 2 snapshots")
     (tmp_path / "back").mkdir()
     back = restore.restore(path, tmp_path / "back")
     assert {p.name for p in (back.folder / "marts").glob("*.duckdb")} == {f"{RUN1}.duckdb", f"{RUN2}.duckdb"}
     assert (back.folder / "marts" / "current").read_text(encoding="utf-8").strip() == f"{RUN2}.duckdb"
     whole = path.read_bytes()
     path.write_bytes(whole[:5000] + bytes([whole[5000] ^ 1]) + whole[5001:])
-    assert restore.drill(study, path)
+    assert restore.drill(study, path)[0]
     assert [e.new for e in journal.read(study, act="archive.drill")] == ["passed", "failed"]
 
 
@@ -475,6 +476,24 @@ def test_a_run_that_was_killed_is_listed_and_sealed_as_failed_and_one_that_works
     (study.folder / "runs" / f"{WEEK2}-004").mkdir()  # killed before it wrote down anything
     (sealed,) = archive.seal_left_over(study, notebooks.folder())
     assert (sealed.run, quick(study, sealed.run).ok, quick(study, sealed.run).status_of_run) == (f"{WEEK2}-004", True, "failed")
+
+
+@pytest.mark.requirement("R21")
+def test_a_run_stopped_after_it_had_published_says_which_notebooks_it_did_not_show(study):
+    run = f"{WEEK2}-002"
+    made = study.folder / "runs" / run
+    shutil.copytree(study.folder / "runs" / RUN2, made, ignore=shutil.ignore_patterns("archive"))
+    shutil.copy2(study.folder / "marts" / f"{RUN2}.duckdb", study.folder / "marts" / f"{run}.duckdb")
+    facts = {name: value for name, value in archive.manifest(study, run).items() if name != "archive"}
+    (made / "manifest.json").write_text(json.dumps(facts | {"run": run}), encoding="utf-8")
+    book = nbformat.read(made / "50_metrics.ipynb", as_version=4)
+    book.cells[-1].update(outputs=[], execution_count=None)
+    nbformat.write(book, made / "50_metrics.ipynb")
+    (made / "60_lock_readiness.ipynb").unlink()
+    assert [sealed.run for sealed in archive.seal_left_over(study, notebooks.folder())] == [run]
+    assert archive.read(bag(study, run), "run.json")["not_shown"] == archive.manifest(study, run)["not_shown"] == "50_metrics, 60_lock_readiness: stopped before"
+    assert not (bag(study, run) / "data" / "executed" / "50_metrics.ipynb").exists() and quick(study, run).ok
+    assert "not shown in notebooks: 50_metrics, 60_lock_readiness" in CliRunner().invoke(main, ["runs", "abc"]).output
 
 
 @pytest.mark.requirement("R21")
