@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import html
 import json
 import os
@@ -319,7 +320,7 @@ def _execute(study: Study, run: str, folder: Path, asked: Asked) -> list[Level]:
     try:
         with tempfile.TemporaryDirectory(prefix="again-") as temporary:
             root = Path(temporary)
-            code = _unpacked(folder, root / "code")
+            code = _unpacked(_library(folder), root / "code")
             python, path = _environment(folder, root / "env", code, asked, level)
             verdict = _again(study, run, folder, facts, root / "first", path, python, level)
             if asked.second and verdict is not None:
@@ -328,7 +329,8 @@ def _execute(study: Study, run: str, folder: Path, asked: Asked) -> list[Level]:
             if verdict is not None:
                 _conclude(level, verdict)
             today = wheel.files(_sources())
-            archived = {str(p.relative_to(code)): p.read_bytes() for p in code.rglob("*") if p.is_file() and "dist-info" not in str(p)}
+            with zipfile.ZipFile(_library(folder)) as file:
+                archived = {name: file.read(name) for name in file.namelist() if ".dist-info/" not in name}
             other = sorted(n for n in today.keys() | archived.keys() if today.get(n) != archived.get(n))
             moved = _moved(archive.read(folder, "environment/platform.json")["packages"], archive.platform_facts()["packages"])
             if not other and not moved:
@@ -337,7 +339,8 @@ def _execute(study: Study, run: str, folder: Path, asked: Asked) -> list[Level]:
             elif verdict is not None:
                 asked.step("L4: executing by today's version")
                 later.said.append(f"{len(other)} files of the library and {len(moved)} packages differ from those of the archive" + (f": {', '.join(moved[:10])}" if moved else ""))
-                again = _again(study, run, folder, facts, root / "today", _written(today, root / "todays"), sys.executable, later)
+                wheel.write(root / wheel.name(), _sources())
+                again = _again(study, run, folder, facts, root / "today", _unpacked(root / wheel.name(), root / "todays"), sys.executable, later)
                 if again is not None:
                     _conclude(later, again)
                     later.status = DIFFERS if later.status == FAIL else later.status
@@ -359,24 +362,19 @@ def _sources() -> Path:
     return next(path for path in (wheel.PACKAGE.parent / "notebooks", wheel.PACKAGE / "_notebooks") if path.is_dir())
 
 
-def _unpacked(folder: Path, into: Path) -> Path:
+def _library(folder: Path) -> Path:
+    """The wheel of cdmlib in an archive."""
     wheels = sorted((folder / "data" / "code").glob("*.whl"))
     if len(wheels) != 1:
         raise CdmError("The archive must hold one wheel of cdmlib.")
-    with zipfile.ZipFile(wheels[0]) as file:
-        file.extractall(into)
-    return into
+    return wheels[0]
 
 
-def _written(files: dict[str, bytes], into: Path) -> Path:
-    """Today's library as a folder to run from."""
-    for name, data in files.items():
-        (into / name).parent.mkdir(parents=True, exist_ok=True)
-        (into / name).write_bytes(data)
-    path = into / "now.whl"
-    wheel.write(path, _sources())
-    with zipfile.ZipFile(path) as file:
+def _unpacked(library: Path, into: Path) -> Path:
+    """A wheel as a folder to run from, compiled once for every notebook's process."""
+    with zipfile.ZipFile(library) as file:
         file.extractall(into)
+    compileall.compile_dir(into, quiet=2)
     return into
 
 
@@ -388,14 +386,14 @@ def _environment(folder: Path, env: Path, code: Path, asked: Asked, level: Level
         moved = _moved(facts["packages"], ours["packages"])
         level.said.append("in THIS environment (--here), not a fresh one; its packages " + (f"differ: {', '.join(moved[:10])}" if moved else "are those of the archive"))
         return sys.executable, code
-    lock, (library,) = folder / "data" / "environment" / "requirements.lock", (folder / "data" / "code").glob("*.whl")
+    lock = folder / "data" / "environment" / "requirements.lock"
     if not lock.exists():
         raise CdmError("The archive holds no requirements lock: no fresh environment can be made. Use --here.")
     python = env / ("Scripts" if os.name == "nt" else "bin") / "python"
     pip = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-compile"]
     offline = ["--isolated", "--no-index", "--find-links", str(asked.wheels.resolve())] if asked.wheels else []  # isolated: what pip is set up to use is not used
     made = [sys.executable, "-m", "venv", str(env)]
-    packages, own = [*pip, *offline, "--require-hashes", "-r", str(lock)], [*pip, "--isolated", "--no-index", "--no-deps", str(library)]
+    packages, own = [*pip, *offline, "--require-hashes", "-r", str(lock)], [*pip, "--isolated", "--no-index", "--no-deps", str(_library(folder))]
     for command in (made, [*(without_network() if asked.wheels else ()), *packages], own):
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
@@ -454,10 +452,9 @@ def lay_out(study: Study, run: str, folder: Path, into: Path) -> Study:
 def _surroundings(into: Path, code: Path | None) -> dict[str, str]:
     """What a re-execution sees of this machine: nothing that the person who runs it has set up for themselves."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "SYSTEMROOT", "LD_LIBRARY_PATH") if name in os.environ}
-    own = {"JUPYTER_PREFER_ENV_PATH": "1", "IPYTHONDIR": str(into.with_name(f"{into.name}.ipython")), "PYTHONPATH": str(code)}
-    if code is None:
-        del own["PYTHONPATH"]
-    return kept | own | {"CDM_DATA": str(into), "TZ": "UTC", "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+    own = {"JUPYTER_PREFER_ENV_PATH": "1", "IPYTHONDIR": str(into.with_name(f"{into.name}.ipython"))}
+    own |= {"PYTHONPATH": str(code), "PYTHONDONTWRITEBYTECODE": "1"} if code else {}  # nothing is written into the environment that the verifier works in
+    return kept | own | {"CDM_DATA": str(into), "TZ": "UTC", "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "0"}
 
 
 def without_network(loopback: bool = False) -> list[str]:
