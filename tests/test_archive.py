@@ -167,6 +167,33 @@ def test_an_archived_run_gives_the_same_again_in_another_folder_without_network(
 
 
 @pytest.mark.requirement("R22")
+def test_a_fresh_environment_is_made_of_the_archived_lock_and_library_from_a_folder_of_packages_alone(study, tmp_path):
+    """With a lock of one small package, since a folder with all of them is 280 MB: what is shown is how the environment is made, not the whole run in it."""
+    folder, wheels = tmp_path / "archive", tmp_path / "wheels"
+    shutil.copytree(bag(study), folder)
+    wheels.mkdir()
+    small = wheels / "small-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(small, "w") as file:
+        file.writestr("small.py", "size = 7\n")
+        file.writestr("small-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: small\nVersion: 1.0\n")
+        file.writestr("small-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        file.writestr("small-1.0.dist-info/RECORD", "")
+    (folder / "data" / "environment" / "requirements.lock").write_text(f"small==1.0 --hash=sha256:{digests.of_file(small)}\n", encoding="utf-8")
+    asked, level = verify.Asked(False, wheels, True, False, None, (), print), verify.Level("L3")
+    python, path = verify._environment(folder, tmp_path / "env", tmp_path, asked, level)
+    code = "import cdmlib, small; from importlib.metadata import distributions; print(small.size, cdmlib.__file__, *sorted(d.name for d in distributions()))"
+    printed = subprocess.run([python, "-c", code], env=verify._surroundings(tmp_path, path), cwd=tmp_path, capture_output=True, text=True).stdout.split()
+    assert printed[0] == "7" and printed[1].startswith(str(tmp_path / "env")) and set(printed[2:]) - {"pip", "setuptools", "wheel"} == {"cdmlib", "small"}
+    assert "from a folder of packages, without an index" in level.said[-1]
+    small.write_bytes(small.read_bytes() + b"x")
+    with pytest.raises(CdmError, match="Expected sha256"):
+        verify._environment(folder, tmp_path / "other", tmp_path, asked, level)
+    small.unlink()
+    with pytest.raises(CdmError, match="pip download --require-hashes"):
+        verify._environment(folder, tmp_path / "other", tmp_path, asked, level)
+
+
+@pytest.mark.requirement("R22")
 def test_another_result_is_found_by_the_re_execution_even_when_the_whole_archive_was_made_anew_by_its_maker(study, monkeypatch):
     folder = bag(study)
     path = folder / "data" / "executed" / "10_ingest.ipynb"
