@@ -10,6 +10,7 @@ import json
 import locale
 import os
 import platform
+import re
 import shutil
 import time
 import zipfile
@@ -18,7 +19,6 @@ from datetime import datetime
 from importlib.metadata import distributions
 from pathlib import Path
 
-import bagit
 import duckdb
 import nbformat
 import pandas as pd
@@ -26,6 +26,7 @@ from rocrate.model import ContextEntity
 from rocrate.model.file import File
 from rocrate.rocrate import ROCrate
 
+from cdmlib import bag as bags
 from cdmlib import digests, journal, keys, mart, people, snapshot, standard, wheel
 from cdmlib.errors import CdmError
 from cdmlib.journal import Act
@@ -35,6 +36,7 @@ from cdmlib.study import Study
 POLICY = standard.SQL / "compare_policy.json"
 OF_STUDY = {"incoming", "snapshots", "marts", "runs", "locks", "deliveries", "late", "verifications", "validation", "backups", "traces", "cache"}
 SINGLE = {"journal.db", "journal.heads", "keys.csv"}
+TYPE = re.compile(r"[A-Z][A-Z0-9_ ]*(\(\d+(, ?\d+)?\))?(\[\])*")
 LARGEST = 250_000  # bytes of a file of the study's content that each archive holds; a larger one, as of a dictionary, is named by its hash
 
 
@@ -91,9 +93,10 @@ def seal(study: Study, run: str, notebooks: Path) -> Sealed:
         if run in entered:
             raise CdmError(f"Run {run} of study {study.id} was sealed, but its archive is gone. Restore it from a backup; it is not made anew.")
         key = keys.of_installation(study)
+        facts |= _unshown(study, run, facts)
         with snapshot.building(folder) as working:
             _fill(study, run, facts, working, notebooks)
-            bagit.make_bag(str(working), _info(study, run, facts), checksums=["sha512"])
+            bags.make(working, _info(study, run, facts))
             digest = digest_of(working)
             (working / "signatures").mkdir()
             text = keys.sign(key, run, digest, keys.INSTALLATION, platform.node(), "system", "sealed at the end of the run")
@@ -103,7 +106,7 @@ def seal(study: Study, run: str, notebooks: Path) -> Sealed:
         signature = digests.of_file(folder / "signatures" / f"{keys.INSTALLATION}.json")
         acts = [Act("archive.sealed", run, facts["status"], "", sealed.digest), Act("archive.signed", run, keys.INSTALLATION, "", signature)]
         journal.append(study, "cdmlib", "system", acts, run=run, batch=f"archive {run}")
-    mart.note(study, run, archive=sealed.digest)
+    mart.note(study, run, archive=sealed.digest, **{name: facts[name] for name in ("not_shown",) if name in facts})
     mart.release(study, run)
     return sealed
 
@@ -135,7 +138,7 @@ def digest_of(folder: Path) -> str:
 
 
 def runs(study: Study) -> pd.DataFrame:
-    """Every run, also failed and repeated ones: the columns of `mart.runs` and snapshot, archive, signed_by, changed.
+    """Every run, also failed and repeated ones: the columns of `mart.runs` and snapshot, archive, signed_by, changed, not_shown.
 
     changed: parameters, packages and snapshot that are not those of the run before.
     """
@@ -149,8 +152,9 @@ def runs(study: Study) -> pd.DataFrame:
         parts = facts.get("parts", {}) | {"python": facts.get("python", ""), "confirm": facts.get("confirm", ""), "snapshot": facts.get("snapshot", "")}
         changed = ", ".join(f"{k} {before[k] or '(none)'} → {v or '(none)'}" for k, v in parts.items() if k in before and before[k] != v)
         before = parts
-        rows.append((facts.get("snapshot", ""), facts.get("archive", ""), ", ".join(signed.get(run, ())), changed))
-    return found.assign(**dict(zip(("snapshot", "archive", "signed_by", "changed"), zip(*rows, strict=True) if rows else [[]] * 4, strict=True)))
+        rows.append((facts.get("snapshot", ""), facts.get("archive", ""), ", ".join(signed.get(run, ())), changed, facts.get("not_shown", "")))
+    names = ("snapshot", "archive", "signed_by", "changed", "not_shown")
+    return found.assign(**dict(zip(names, zip(*rows, strict=True) if rows else [[]] * len(names), strict=True)))
 
 
 def _fill(study: Study, run: str, facts: dict, working: Path, notebooks: Path) -> None:
@@ -159,10 +163,10 @@ def _fill(study: Study, run: str, facts: dict, working: Path, notebooks: Path) -
     for name in ("notebooks", "executed", "inputs", "code", "environment", "outputs", "journal", "study"):
         (working / name).mkdir()
     _write(working / "run.json", facts)
-    executed = sorted(made.glob("*.ipynb"))
     parameters = {}
-    for path in executed:
-        shutil.copy2(path, working / "executed")
+    for path in sorted(made.glob("*.ipynb")):
+        if facts["status"] == "failed" or _ended(path):
+            shutil.copy2(path, working / "executed")
         source = notebooks / path.name
         if source.exists():
             shutil.copy2(source, working / "notebooks")
@@ -193,6 +197,23 @@ def _fill(study: Study, run: str, facts: dict, working: Path, notebooks: Path) -
     _write(working / "results.json", results)
     _journal(study, facts, working / "journal")
     _crate(study, run, facts, working)
+
+
+def _unshown(study: Study, run: str, facts: dict) -> dict[str, str]:
+    """What a run whose results are published did not come to show, since it was stopped meanwhile: notebooks not executed, or not to their end."""
+    made = study.folder / "runs" / run
+    there = (path.stem for path in sorted(made.glob("*.ipynb")))
+    missing = [name for name in dict.fromkeys((*facts.get("notebooks", ()), *there)) if not _ended(made / f"{name}.ipynb")]
+    return {"not_shown": f"{', '.join(missing)}: stopped before"} if missing and facts["status"] == "complete" and "not_shown" not in facts else {}
+
+
+def _ended(path: Path) -> bool:
+    """Whether a notebook was executed to its end, or to an error."""
+    try:
+        cells = [c for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code" and c.source.strip()]
+    except Exception:  # missing, or cut off in the middle
+        return False
+    return all(c.execution_count for c in cells) or any(o.output_type == "error" for c in cells for o in c.outputs)
 
 
 def content_of(study: Study) -> list[Path]:
@@ -240,16 +261,23 @@ def mart_from_parquet(bag: Path, path: Path) -> None:
         con.execute("SET TimeZone = 'UTC'")
         standard.load_macros(con)
         for name, facts in results["tables"].items():
-            cells = ", ".join(f"CAST({quote(column)} AS {kind}) AS {quote(column)}" for column, kind in facts["columns"].items())
-            source = literal(str(bag / "data" / "outputs" / "tables" / f"{name}.parquet"))
-            con.execute(f"CREATE TABLE {quote(name)} AS SELECT {cells} FROM read_parquet({source})")
+            con.execute(f"CREATE TABLE {quote(name)} AS {archived(bag, name, facts['columns'])}")
             if digests.of_table(con, quote(name)) != facts["digest"]:
                 raise CdmError(f"outputs/tables/{name}.parquet of run {bag.parent.name} does not hold what was archived.")
+        con.execute("SET enable_external_access = false")  # a view is SQL that came with the archive
         for text in results["views"].values():
             con.execute(text)
         con.execute("CHECKPOINT")
     snapshot.sync(working)
     working.replace(path)
+
+
+def archived(bag: Path, name: str, columns: dict[str, str]) -> str:
+    """A SELECT of a table in an archive, its columns with the types that they had. Raises CdmError for what is no type's name."""
+    if strange := [kind for kind in columns.values() if not TYPE.fullmatch(kind)]:
+        raise CdmError(f"results.json of the archive of run {bag.parent.name} names a type of column that there is not: {strange[0]!r}.")
+    cells = ", ".join(f"CAST({quote(column)} AS {kind}) AS {quote(column)}" for column, kind in columns.items())
+    return f"SELECT {cells} FROM read_parquet({literal(str(bag / 'data' / 'outputs' / 'tables' / f'{name}.parquet'))})"
 
 
 def read(bag: Path, name: str) -> dict:
@@ -371,7 +399,7 @@ def platform_facts() -> dict:
         "locale": ".".join(str(part) for part in locale.getlocale()),
         "time_zone": list(time.tzname),
         "PYTHONHASHSEED": os.environ.get("PYTHONHASHSEED", ""),
-        "packages": dict(sorted((d.metadata["Name"], d.version) for d in distributions() if d.metadata["Name"])),
+        "packages": dict(sorted((m["Name"], m["Version"]) for m in (d.metadata for d in distributions()) if m["Name"])),  # each is read once
     }
 
 

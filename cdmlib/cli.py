@@ -185,6 +185,8 @@ def runs(study: str) -> None:
         out.print(f"{run.run}  {run.status}{shown}, as of {run.as_of}, {when}, by {run.by}; {sealed}", markup=False)
         if run.changed:
             out.print(f"  changed since the run before: {run.changed}", markup=False)
+        if run.not_shown:
+            out.print(f"  published, but not shown in notebooks: {run.not_shown}", markup=False)
         if run.error:
             out.print(f"  {run.error}", markup=False)
 
@@ -222,15 +224,19 @@ def archive(study: str, run: str, path: Path | None, meaning: str, person: str, 
 @click.option("--here", is_flag=True, help="Re-execute with the packages of this environment, not in a fresh one made from the archived lock.")
 @click.option("--wheels", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A folder with the packages, so that no network is needed.")
 @click.option("--keys", "known", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The keys.csv that you trust; the study's own when not given.")
+@click.option("--head", "heads", multiple=True, metavar="SEQ:HASH", help="A head of the journal that you kept elsewhere, as cdm journal verify prints it; may be given more than once.")
 @click.option("--no-run", is_flag=True, help="Only files, signatures and journal; nothing is executed.")
 @click.option("--no-nbval", is_flag=True, help="Without nbval's second opinion.")
 @click.option("--out", "folder", type=click.Path(file_okay=False, path_type=Path), help="Folder of the report; verifications/ of the study, or the working folder.")
 @click.option("--as", "person", default="", help="Sign the report as this person; the password is asked for.")
 @click.option("--password", default="", help="Asked for when not given; do not keep it in scripts.")
-def verify_run(study: str, run: str, here: bool, wheels: Path | None, known: Path | None, no_run: bool, no_nbval: bool, folder: Path | None, person: str, password: str) -> None:
+def verify_run(study: str, run: str, here: bool, wheels: Path | None, known: Path | None, heads: tuple[str, ...], no_run: bool, no_nbval: bool, folder: Path | None, person: str, password: str) -> None:
     """Prove that RUN of STUDY (or FILE.zip of one) is what it was: PASS or FAIL per level, as one page.
 
     L0 files, L1 signatures, L2 journal, L3 the same result when executed again, L4 what today's version does differently.
+
+    L3 makes a fresh environment from the archived lock. Without a network it takes the packages from the folder of --wheels, which is filled
+    elsewhere, on the same kind of machine and Python: pip download --require-hashes -r requirements.lock -d FOLDER
     """
     from cdmlib import keys, verify
     from cdmlib import study as studies
@@ -245,7 +251,7 @@ def verify_run(study: str, run: str, here: bool, wheels: Path | None, known: Pat
         def sign(subject: str, digest: str) -> str:
             return keys.sign(key, subject, digest, who, name, role, "I made this verification")
 
-    report = verify.run(study, run, here, wheels, known, not no_run, not no_nbval, lambda text: out.print(text, markup=False))
+    report = verify.run(study, run, here, wheels, known, not no_run, not no_nbval, tuple(_head(h)[:2] for h in heads), lambda text: out.print(text, markup=False))
     there = studies.folder_of(study)
     page = verify.write(report, folder or (there / "verifications" if there.is_dir() else Path.cwd()), sign)
     for level in report.levels:
@@ -290,6 +296,8 @@ def restore(file: Path, into: Path | None) -> None:
 
     target = into or studies.data_folder()
     target.mkdir(parents=True, exist_ok=True)
+    if not back.signature_of(file).exists():
+        out.print(f"{back.signature_of(file).name} is missing: nothing vouches for {file.name} but its own list of files.", markup=False)
     out.print(f"Restored: {back.restore(file, target).folder}", markup=False)
 
 
@@ -306,8 +314,8 @@ def backup(study: str, folder: Path, drill: bool) -> None:
     path = back.backup(opened, folder)
     out.print(f"{path} ({path.stat().st_size / 1e6:.1f} MB)", markup=False)
     if drill:
-        faults = back.drill(opened, path)
-        for line in faults or ["Drill passed: journal, archives and results came back as they are."]:
+        faults, looked_at = back.drill(opened, path)
+        for line in faults or [f"Drill passed, all came back as it is: {looked_at}. The journal keeps this."]:
             out.print(line, markup=False)
         if faults:
             sys.exit(1)

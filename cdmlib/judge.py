@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import io
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +17,10 @@ import nbformat
 from cdmlib import digests
 from cdmlib.standard import literal, quote
 
-KINDS = ("column", "notebook metadata", "output field", "text")
+KINDS = ("column", "notebook metadata", "output field", "text", "plot ids", "image")
+PLOT = "application/vnd.holoviews_exec.v0+json"  # an output that holds it is a plot of hvPlot or Panel
+IDS = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b[0-9a-f]{32}\b")
+IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 FORBIDDEN = ("nbval-skip", "nbval-ignore-output", "nbval-raises-exception", "skip-execution", "raises-exception")
 LONGEST = 300  # characters of a value in the report
 
@@ -97,6 +104,7 @@ def notebooks(verdict: Verdict, archived: Path, again: Path, policy: dict, folde
         verdict.note(archived.name, f"cell {number}, number of outputs", *map(len, outputs))
         for nth, (x, y) in enumerate(zip(*outputs, strict=False), start=1):
             verdict.compared["outputs"] += 1
+            x, y = (_drawn(verdict, output, kinds) for output in (x, y))
             for key in sorted(x.keys() | y.keys()):
                 if key in dropped:
                     verdict.excluded[next(e["id"] for e in policy["exclusions"] if e.get("field") == key)] += 1
@@ -106,17 +114,58 @@ def notebooks(verdict: Verdict, archived: Path, again: Path, policy: dict, folde
                 )
 
 
+def _drawn(verdict: Verdict, output: dict, kinds: dict) -> dict:
+    """An output as the policy's rules for plots and images compare it: a plot with its random ids numbered as they come, an image as its pixels."""
+    shown, output = output.get("data", {}), dict(output)
+    if PLOT in shown and "plot ids" in kinds:
+        numbers: dict[str, int] = {}
+
+        def numbered(text: str) -> str:
+            return IDS.sub(lambda found: f"id {numbers.setdefault(found[0], len(numbers) + 1)}", text)
+
+        output["data"], output["metadata"] = (_texts(output[name], numbered) for name in ("data", "metadata"))
+        verdict.excluded[kinds["plot ids"]["id"]] += len(numbers)
+    if "image" in kinds and set(IMAGES) & shown.keys():
+        output["data"] = {kind: _pixels(verdict, value, kinds["image"]["id"]) if kind in IMAGES else value for kind, value in output["data"].items()}
+    return output
+
+
+def _pixels(verdict: Verdict, packed: str, exclusion: str) -> str:
+    """Size of an image and SHA-256 of its pixels, however it is packed and whatever it says of who drew it; the text itself when it is no image."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(base64.b64decode(packed))) as image:
+            if getattr(image, "n_frames", 1) > 1:
+                return packed
+            plain = image.convert("RGBA") if image.mode == "P" else image
+            digest = hashlib.sha256(plain.tobytes()).hexdigest()
+            verdict.excluded[exclusion] += 1
+            return f"image, {image.width} by {image.height}, {plain.mode}, {image.info.get('transparency', 'plain')}, pixels {digest}"
+    except Exception:  # whatever is wrong with it, it is compared as it stands
+        return packed
+
+
 def _placed(verdict: Verdict, value: object, folder: str, kinds: dict) -> object:
-    """A value with the data folder's path as <data>, where the policy says so; lists and dictionaries through and through."""
-    if isinstance(value, dict):
-        return {key: _placed(verdict, item, folder, kinds) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_placed(verdict, item, folder, kinds) for item in value]
-    if not isinstance(value, str) or "text" not in kinds or not folder or folder not in value:
+    """A value with the data folder's path as <data>, where the policy says so."""
+    if "text" not in kinds or not folder:
         return value
-    text, n = re.subn(rf"{re.escape(folder)}(?![\w.-])", "<data>", value)
-    verdict.excluded[kinds["text"]["id"]] += n
-    return text
+
+    def placed(text: str) -> str:
+        text, n = re.subn(rf"{re.escape(folder)}(?![\w.-])", "<data>", text)
+        verdict.excluded[kinds["text"]["id"]] += n
+        return text
+
+    return _texts(value, placed)
+
+
+def _texts(value: object, change: Callable[[str], str]) -> object:
+    """A value with every text in it changed; lists and dictionaries through and through."""
+    if isinstance(value, dict):
+        return {key: _texts(item, change) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_texts(item, change) for item in value]
+    return change(value) if isinstance(value, str) else value
 
 
 def tables(verdict: Verdict, archived: Path, again: duckdb.DuckDBPyConnection, results: dict, policy: dict) -> None:

@@ -111,7 +111,9 @@ def settle(study: Study) -> None:
         if _manifest(path).get("status", "running") == "running":
             with snapshots.unused(path) as free:
                 if free and _manifest(path).get("status", "running") == "running":
-                    finish(study, path.name, "failed", error=KILLED)
+                    began = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds")
+                    unsaid = {"cutoff": path.name.rpartition("-")[0], "started_at": began, "by": "unknown"}  # when it was killed before it said anything
+                    finish(study, path.name, "failed", error=KILLED, **({} if _manifest(path) else unsaid))
 
 
 def runs(study: Study) -> pd.DataFrame:

@@ -106,6 +106,7 @@ def weekly(study_id: str, cutoff: str = "", confirm: str = "", step: Callable[[s
         archive.seal(study, run, folder())
         raise
     shown = [name for name in SHOWING if name not in DECLARED or getattr(study, DECLARED[name])]
+    mart.note(study, run, notebooks=["10_ingest", "20_cleaning", *shown])
     step("showing the results: " + ", ".join(shown))  # they are published by now: a failure here takes nothing back
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # the kernels do the work, each in a process of its own
         showing = {name: pool.submit(execute, name, out / f"{name}.ipynb", study=study_id, run=run) for name in shown}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import logging
 import re
 import shutil
 import stat
@@ -13,18 +11,17 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-import bagit
-
 from cdmlib import archive, digests, journal, keys, mart, snapshot
+from cdmlib import bag as bags
 from cdmlib import study as studies
 from cdmlib.errors import CdmError, listed
 from cdmlib.journal import Act
 from cdmlib.study import Study
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
+PACKED = zipfile.ZIP_DEFLATED
 LARGEST = 200  # a member may unpack to this many times its packed size, but for small ones
 JOURNAL = "journal.jsonl"
-logging.getLogger("bagit").setLevel(logging.CRITICAL)  # what it finds is told by us
 
 
 def take_away(study: Study, run: str, path: Path) -> Path:
@@ -57,7 +54,7 @@ def take_away(study: Study, run: str, path: Path) -> Path:
             shutil.copy2(source, target)
         (inner / JOURNAL).write_text("".join(journal.as_line(e) for e in entries if e.seq <= max(of_run, default=0)), encoding="utf-8")
         shutil.copy2(study.folder / "keys.csv", inner)
-        bagit.make_bag(str(root), {"External-Identifier": f"{study.id}/{run}"}, checksums=["sha512"])
+        bags.make(root, {"External-Identifier": f"{study.id}/{run}"})
         _zip(root, path)
     _sign_file(study, path, f"archive of run {run}")
     return path
@@ -78,16 +75,16 @@ def backup(study: Study, folder: Path) -> Path:
         (root / study.id / JOURNAL).write_text("".join(map(journal.as_line, journal.read(study))), encoding="utf-8")
         if (current := study.folder / "marts" / "current").exists():
             (root / study.id / "current").write_text(current.read_text(encoding="utf-8"), encoding="utf-8")
-        bagit.make_bag(str(root), {"External-Identifier": study.id}, checksums=["sha512"])
+        bags.make(root, {"External-Identifier": study.id})
         _zip(root, path)
     _sign_file(study, path, "backup")
     journal.append(study, "cdmlib", "system", [Act("archive.backup", path.name, "", "", digests.of_file(path))])
     return path
 
 
-def drill(study: Study, path: Path) -> list[str]:
-    """Restore a backup into an empty folder and hold it against the study: returns what went wrong; the journal keeps the result."""
-    faults = []
+def drill(study: Study, path: Path) -> tuple[list[str], str]:
+    """Restore a backup into an empty folder and hold it against the study: returns what went wrong, and what was looked at; the journal keeps both."""
+    faults, looked_at = [], "nothing could be looked at"
     with tempfile.TemporaryDirectory() as temporary:
         try:
             back = restore(path, Path(temporary))
@@ -95,25 +92,30 @@ def drill(study: Study, path: Path) -> list[str]:
             faults += [] if chain.ok else [chain.said]
             mine = {entry.seq: entry.hash for entry in journal.read(study)}
             faults += [f"journal entry {e.seq} is another one" for e in journal.read(back) if mine.get(e.seq) != e.hash][:1]
-            for run in sorted(p.parent.name for p in (back.folder / "runs").glob("*/archive")):
+            runs = sorted(p.parent.name for p in (back.folder / "runs").glob("*/archive"))
+            looked_at = f"{chain.entries} journal entries, {len(runs)} archives, the results of {len(list((back.folder / 'marts').glob('*.duckdb')))} runs, {len(snapshot.list_all(back))} snapshots"
+            for run in runs:
                 if archive.digest_of(back.folder / "runs" / run / "archive") != archive.manifest(study, run).get("archive"):
                     faults.append(f"the archive of run {run} is another one")
         except CdmError as error:
             faults.append(str(error))
-    what = "; ".join(faults) or "restored into an empty folder: journal, archives and results are as they were"
+    what = "; ".join(faults) or f"restored into an empty folder, all as it was: {looked_at}"
     journal.append(study, "cdmlib", "system", [Act("archive.drill", path.name, "", "", "failed" if faults else "passed", what)])
-    return faults
+    return faults, looked_at
 
 
-def restore(path: Path, into: Path) -> Study:
+def restore(path: Path, into: Path, results: bool = True) -> Study:
     """Make a working study folder below `into` from an archive or backup; the results are built anew from their archived tables.
 
-    Raises CdmError when the file is damaged or signed wrongly, and when a study of this id is there already.
+    results: False leaves them out. Raises CdmError when the file is damaged or not the one that the signature beside it signs, and when
+    a study of this id is there already. Whose signature it is, `cdm verify` tells.
     """
+    if signature_of(path).exists():
+        signed(path)
     with tempfile.TemporaryDirectory(dir=into if into.is_dir() else None, prefix=".restore-") as temporary:
         root = Path(temporary)
         unpack(path, root)
-        if faults := bag_faults(root, path.name):
+        if faults := bags.faults(root):
             raise CdmError(listed(faults, f"{path} is damaged and was not restored:"))
         found = [p.parent for p in (root / "data").glob("*/study.toml")]
         if len(found) != 1:
@@ -127,7 +129,7 @@ def restore(path: Path, into: Path) -> Study:
         journal.restore(study, journal.from_lines((inner / JOURNAL).read_text(encoding="utf-8")))
         (inner / JOURNAL).unlink()
         runs = [p.parent for p in sorted(inner.glob("runs/*/archive"))]
-        done = [p.name for p in runs if archive.manifest(study, p.name)["status"] == "complete"]
+        done = [p.name for p in runs if results and archive.manifest(study, p.name)["status"] == "complete"]
         for run in done:
             bag = inner / "runs" / run / "archive"
             archive.mart_from_parquet(bag, inner / "marts" / f"{run}.duckdb")
@@ -157,38 +159,6 @@ def needed_snapshots(study: Study, run: str) -> list[str]:
     return sorted(name for name in wanted if (study.folder / "snapshots" / name).is_dir())
 
 
-def bag_faults(folder: Path, name: str) -> list[str]:
-    """What is wrong with a bag: every file that is missing, changed or extra."""
-    faults = []
-    try:
-        bagit.Bag(str(folder)).validate()
-    except bagit.BagValidationError as error:
-        faults += [str(detail) for detail in error.details] or [str(error), *_by_file(folder)]  # the reader of bags stops at a wrong total
-    except Exception as error:  # a bag can be broken in ways that the reader of bags does not foresee
-        faults.append(f"{name}: no readable bag: {type(error).__name__}: {error}")
-    expected = {"bagit.txt", "bag-info.txt", "manifest-sha512.txt", "tagmanifest-sha512.txt", "data", "signatures"}
-    faults += [f"{path.name} does not belong to the bag" for path in sorted(folder.iterdir()) if path.name not in expected]
-    tags = folder / "tagmanifest-sha512.txt"
-    lines = tags.read_text(encoding="utf-8", errors="replace").splitlines() if tags.exists() else []
-    for needed in ("bagit.txt", "bag-info.txt", "manifest-sha512.txt"):
-        if not any(line.split(maxsplit=1)[1:] == [needed] for line in lines):
-            faults.append(f"tagmanifest-sha512.txt does not list {needed}")
-    return list(dict.fromkeys(faults))
-
-
-def _by_file(folder: Path) -> list[str]:
-    """The files of a bag's payload that are missing, changed or extra, by its manifest."""
-    manifest = folder / "manifest-sha512.txt"
-    lines = manifest.read_text(encoding="utf-8", errors="replace").splitlines() if manifest.is_file() else []
-    known = {name.strip(): digest for digest, _, name in (line.partition(" ") for line in lines)}
-    there = {path.relative_to(folder).as_posix(): path for path in (folder / "data").rglob("*") if path.is_file()}
-    found = [f"{name} is missing" for name in sorted(known.keys() - there.keys())] + [f"{name} was added" for name in sorted(there.keys() - known.keys())]
-    for name in sorted(known.keys() & there.keys()):
-        if hashlib.sha512(there[name].read_bytes()).hexdigest() != known[name]:
-            found.append(f"{name} was changed")
-    return found
-
-
 def unpack(path: Path, into: Path) -> None:
     """Unpack a zip of ours. Raises CdmError for one that is damaged, or whose members lead out of the folder, come twice or burst."""
     try:
@@ -216,6 +186,20 @@ def signature_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.signature.json")
 
 
+def signed(path: Path) -> keys.Signed:
+    """The signature beside a zip. Raises CdmError when there is none, or it is not of this file."""
+    beside = signature_of(path)
+    if not beside.exists():
+        raise CdmError(f"{beside.name} is missing: nothing vouches for the bytes of {path.name}")
+    try:
+        found = keys.read(beside.read_text(encoding="utf-8"))
+    except (CdmError, OSError, UnicodeDecodeError) as error:
+        raise CdmError(f"{beside.name}: {error}") from None
+    if found.digest != digests.of_file(path):
+        raise CdmError(f"{path.name} is not the file that {beside.name} signs")
+    return found
+
+
 def _sign_file(study: Study, path: Path, meaning: str) -> None:
     text = keys.sign(keys.of_installation(study), path.name, digests.of_file(path), keys.INSTALLATION, keys.INSTALLATION, "system", meaning)
     mart.replace(signature_of(path), text)
@@ -226,7 +210,7 @@ def _zip(root: Path, path: Path) -> None:
     working = path.with_name(f".{path.name}.part")
     with zipfile.ZipFile(working, "w") as file:
         for member in _files(root):
-            kind = zipfile.ZIP_STORED if member.suffix in (".parquet", ".xlsx", ".whl", ".zip") else zipfile.ZIP_DEFLATED
+            kind = zipfile.ZIP_STORED if member.suffix in (".parquet", ".xlsx", ".whl", ".zip") else PACKED
             file.writestr(zipfile.ZipInfo(member.relative_to(root).as_posix(), EPOCH), member.read_bytes(), kind)
     snapshot.sync(working)
     working.replace(path)

@@ -450,7 +450,7 @@ def building(folder: Path):
     working.mkdir(exist_ok=True)  # should somebody have taken it for such a one just before it was held
     try:
         yield working
-        for path in working.iterdir():
+        for path in working.rglob("*"):
             sync(path)
         sync(working)
         working.rename(folder)

@@ -17,7 +17,8 @@ from cdmlib.standard import literal, quote
 from cdmlib.study import Study
 
 STYLE = """body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:70rem;color:#1c2733}table{border-collapse:collapse;width:100%;margin:.4rem 0 1.6rem}
-th,td{border:1px solid #d4dbe2;padding:.25rem .5rem;text-align:left;vertical-align:top}th{background:#eef2f6}h2{font-size:1.1rem;margin-bottom:.2rem}"""
+th,td{border:1px solid #d4dbe2;padding:.25rem .5rem;text-align:left;vertical-align:top}th{background:#eef2f6}h2{font-size:1.1rem;margin-bottom:.2rem}
+.facts th{width:16rem}.short{white-space:nowrap}.long{min-width:14rem}.hash{word-break:break-all;font-size:12px;min-width:9rem}@page{size:A4 landscape;margin:12mm}@media print{body{margin:0;max-width:none;font-size:10px}tr{break-inside:avoid}}"""
 HEADINGS = {
     "received": "As received, snapshot by snapshot",
     "findings": "Findings on the record",
@@ -175,12 +176,20 @@ def _rows(con: duckdb.DuckDBPyConnection, sql: str, given: list) -> list[dict]:
     return [dict(zip(names, ("" if v is None else str(v) for v in row), strict=True)) for row in cursor.fetchall()]
 
 
+def _cell(column: str, text: str) -> str:
+    """A value as the page shows it: evidence as name and value, line by line; dates and ids unbroken."""
+    if column == "evidence":
+        return "<td class='long'>" + "<br>".join(f"{html.escape(name)}: {html.escape('(blank)' if value is None else str(value))}" for name, value in json.loads(text).items()) + "</td>"
+    kind = "hash" if "sha256" in column else "short" if len(text) <= 20 else "long" if len(text) > 60 else ""
+    return f"<td class='{kind}'>{html.escape(text)}</td>"
+
+
 def _page(life: Life) -> str:
     facts = (("Study", life.study), ("Subject", life.subject), ("Record", life.record), ("Standard column", f"{life.table}.{life.field}: {life.label}"),
              ("Made from", ", ".join(life.made_from) or "nothing in the source alone"), ("Value in the published results", "(blank)" if life.value is None else life.value), ("Run", life.run))  # fmt: skip
     parts = [
         f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{html.escape(life.record)} {html.escape(life.field)}</title><style>{STYLE}</style>",
-        f"<h1>The life of {html.escape(life.table)}.{html.escape(life.field)}</h1><table>",
+        f"<h1>The life of {html.escape(life.table)}.{html.escape(life.field)}</h1><table class='facts'>",
         *(f"<tr><th>{name}</th><td>{html.escape(str(value))}</td></tr>" for name, value in facts),
         "</table>",
     ]
@@ -190,7 +199,7 @@ def _page(life: Life) -> str:
         if not rows:
             parts.append("<p>None.</p>")
             continue
-        head = "".join(f"<th>{html.escape(c)}</th>" for c in rows[0])
-        body = "".join("<tr>" + "".join(f"<td>{html.escape(str(v))}</td>" for v in row.values()) + "</tr>" for row in rows)
+        head = "".join(f"<th>{html.escape(c.replace('_', ' '))}</th>" for c in rows[0])
+        body = "".join("<tr>" + "".join(_cell(c, str(v)) for c, v in row.items()) + "</tr>" for row in rows)
         parts.append(f"<table><tr>{head}</tr>{body}</table>")
     return "\n".join(parts) + "\n"

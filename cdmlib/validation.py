@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
-from cdmlib import __version__, demo, evidence, notebooks, verify, wheel
+from cdmlib import __version__, demo, digests, evidence, notebooks, verify, wheel
 from cdmlib.errors import CdmError
 
 REQUIREMENTS = Path(__file__).parent / "requirements.toml"
@@ -42,7 +42,7 @@ json.dump({"exit": int(code), "tests": results}, open(sys.argv[1], "w"))
 """
 STYLE = """body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:66rem;color:#1c2733}table{border-collapse:collapse;width:100%;margin:.4rem 0 1.6rem}
 th,td{border:1px solid #d4dbe2;padding:.25rem .5rem;text-align:left;vertical-align:top}th{background:#eef2f6}.bad{background:#fbe3e1;font-weight:600}
-.blank td{height:2.2rem}@page{size:A4;margin:16mm}@media print{body{margin:0;max-width:none;font-size:11px}h2{break-after:avoid}tr{break-inside:avoid}}"""
+.blank td{height:2.2rem}.form th:nth-child(2){width:36%}.form th:nth-child(n+4){width:13%}@page{size:A4;margin:16mm}@media print{body{margin:0;max-width:none;font-size:11px}h2{break-after:avoid}tr{break-inside:avoid}}"""
 PQ = (
     ("Intended use of the program in this organisation, and its risk", ""),
     ("Study or pilot used for the trial, with its study.toml and version", ""),
@@ -96,7 +96,7 @@ def write(folder: Path, tests: Path | None, run_demo: bool = True, step: Callabl
     """
     folder.mkdir(parents=True, exist_ok=True)
     step("IQ: packages against the lock")
-    made = Evidence(datetime.now(UTC).isoformat(timespec="seconds"), __version__, f"{platform.node()}, {platform.platform()}, Python {platform.python_version()}", packages(), [], {})
+    made = Evidence(datetime.now(UTC).isoformat(timespec="seconds"), f"{__version__}, code {_code()}", f"{platform.node()}, {platform.platform()}, Python {platform.python_version()}", packages(), [], {})
     made.failures += [f"package {p.name}: {p.fault}" for p in made.packages if p.fault]
     step("OQ: the cases of every check")
     cases = evidence.write(None, folder)
@@ -118,6 +118,11 @@ def write(folder: Path, tests: Path | None, run_demo: bool = True, step: Callabl
     for name, page in (("iq", _iq(made)), ("oq", _oq(made)), ("pq", _pq(made))):
         (folder / f"{name}.html").write_text(page, encoding="utf-8")
     return made
+
+
+def _code() -> str:
+    """Which code this is, whatever version it says: the start of a SHA-256 over every file of the library and its notebooks."""
+    return digests.of_json({name: hashlib.sha256(data).hexdigest() for name, data in wheel.files(notebooks.folder()).items()})[:16]
 
 
 def packages() -> list[Package]:
@@ -212,7 +217,7 @@ def _pq(made: Evidence) -> str:
     signed = "<h2>Conclusion and approval</h2><table class='blank'><tr><th>Role</th><th>Name</th><th>Date</th><th>Signature</th></tr>" + "<tr><td></td><td></td><td></td><td></td></tr>" * 3 + "</table>"
     return _page(
         "Performance qualification: form", made, "To be filled in by the organisation, for its own use of the program.",
-        _table(("", "What is shown", "Evidence", "Result", "By", "Date"), rows, [False] * len(rows), "blank") + signed,
+        _table(("", "What is shown", "Evidence", "Result", "By", "Date"), rows, [False] * len(rows), "blank form") + signed,
     )  # fmt: skip
 
 
@@ -230,4 +235,4 @@ def _table(head: tuple, rows: list[tuple], bad: list[bool], kind: str = "") -> s
     body = "".join(
         f"<tr{' class=bad' if wrong else ''}>" + "".join(f"<td>{html.escape(str(value))}</td>" for value in row) + "</tr>" for row, wrong in zip(rows, bad, strict=True)
     )
-    return f"<table class='{kind}'><tr>{cells}</tr>{body}</table>"
+    return f"<table class='{kind}'><thead><tr>{cells}</tr></thead>{body}</table>"

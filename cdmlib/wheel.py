@@ -12,6 +12,7 @@ PACKAGE = Path(__file__).parent
 SKIPPED = {"__pycache__", ".ipynb_checkpoints", "_notebooks"}
 LOCK = "_requirements.lock"
 EPOCH = (1980, 1, 1, 0, 0, 0)
+PACKED = zipfile.ZIP_DEFLATED
 
 
 def name() -> str:
@@ -46,9 +47,9 @@ def write(path: Path, notebooks: Path) -> None:
     content[f"{info}/entry_points.txt"] = b"[console_scripts]\ncdm = cdmlib.cli:main\n"
     lines = [f"{name},sha256={_hash(data)},{len(data)}" for name, data in content.items()]
     content[f"{info}/RECORD"] = "\n".join([*lines, f"{info}/RECORD,,", ""]).encode()
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as wheel:
+    with zipfile.ZipFile(path, "w", PACKED, compresslevel=6) as wheel:
         for name, data in content.items():
-            wheel.writestr(zipfile.ZipInfo(name, EPOCH), data, zipfile.ZIP_DEFLATED)
+            wheel.writestr(zipfile.ZipInfo(name, EPOCH), data, PACKED)
 
 
 def _hash(data: bytes) -> str:

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 LAYERS = [
     "errors", "sqlfile", "standard", "cases", "readers", "study", "standing", "journal", "people", "keys", "fingerprints", "snapshot", "digests", "mart", "changes", "pivot", "specification", "tables",
     "checks", "catalogue", "reconcile", "findings", "edc", "queries", "measures", "readiness", "forecast", "lock", "workbook", "coding", "export", "cleaning", "review",
-    "evidence", "wheel", "archive", "restore", "judge", "verify", "trace", "board", "figures", "notebooks", "scaffold", "demo", "validation", "cli", "docs",
+    "evidence", "wheel", "bag", "archive", "restore", "judge", "verify", "trace", "board", "figures", "notebooks", "scaffold", "demo", "validation", "cli", "docs",
 ]  # fmt: skip
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
