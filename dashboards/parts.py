@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import html
+import itertools
 import logging
 from collections.abc import Callable, Sequence
 
 import holoviews as hv
+import numpy as np
 import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
+from bokeh.models import ColumnDataSource, HBar, Quad, Rect, Scatter, VBar
 
 from cdmlib import board
 from cdmlib.board import Denied, NotThere, Reader, View
@@ -45,6 +48,18 @@ GRID = """
 .tabulator .tabulator-header .tabulator-col[aria-sort="none"]:not(:hover) .tabulator-col-sorter { visibility: hidden; }
 .tabulator .tabulator-col:not([tabulator-field]) { visibility: hidden; }
 .tabulator .tabulator-cell[tabulator-field="status"] { font-weight: 600; }
+"""
+NUMBERS = itertools.count(1)
+MARKS = (HBar, Quad, Rect, Scatter, VBar)  # what can be clicked in a plot
+FOUND = """
+const look = (root) => {
+  for (const e of root.querySelectorAll('*')) {
+    if (e.classList.contains(mark)) return e
+    const inside = e.shadowRoot && look(e.shadowRoot)
+    if (inside) return inside
+  }
+}
+setTimeout(() => { const e = look(document); if (e) { e.tabIndex = -1; e.focus({preventScroll: true}); e.scrollIntoView({behavior: 'smooth', block: 'start'}) } }, 250)
 """
 log = logging.getLogger(__name__)
 
@@ -141,12 +156,41 @@ def cards(*numbers: pn.viewable.Viewable) -> pn.FlexBox:
     return pn.FlexBox(*numbers, gap="4px", sizing_mode="stretch_width")
 
 
-def plot(figure: hv.Element, under: str = "") -> pn.Column:
-    """A figure, with what it shows in words for those who can't see it."""
+def plot(figure: hv.Element, under: str = "", on_tap: Callable[[dict], None] | None = None) -> pn.Column:
+    """A figure, with what it shows in words for those who can't see it. on_tap: what a click on a mark does; it is given the mark's
+    columns, texts as the figure writes them and days as ISO dates. The keyboard must reach the same in another way."""
+    if on_tap:
+        figure = figure.opts(hv.opts.Overlay(hooks=[lambda plot, _: _hear(plot, on_tap)]))
     return pn.Column(
         pn.pane.HoloViews(figure, sizing_mode="stretch_width", linked_axes=False, theme=None), *([markup(f'<p class="quiet">{text(under)}</p>')] if under else []),
         sizing_mode="stretch_width", margin=0,
     )  # fmt: skip
+
+
+def _hear(plot: object, on_tap: Callable[[dict], None]) -> None:
+    """Tell of clicks on the marks of a drawn overlay."""
+    for part in plot.traverse(lambda p: p, [lambda p: not hasattr(p, "subplots") or not p.subplots]):
+        source, glyph = part.handles.get("cds"), part.handles.get("glyph")
+        if not isinstance(glyph, MARKS) or "heard" in source.tags:
+            continue
+        source.tags = [*source.tags, "heard"]
+        source.selected.on_change("indices", lambda _, __, chosen, source=source: _tapped(source, chosen, on_tap))
+
+
+def _tapped(source: ColumnDataSource, chosen: list[int], on_tap: Callable[[dict], None]) -> None:
+    if not chosen:
+        return
+    source.selected.indices = []  # so that the same mark can be clicked again
+    row = {name: values[chosen[-1]] for name, values in source.data.items() if len(values) > chosen[-1]}
+    on_tap({name: pd.Timestamp(value).date().isoformat() if isinstance(value, np.datetime64 | pd.Timestamp) else value for name, value in row.items()})
+
+
+def mark() -> tuple[pn.viewable.Viewable, Callable[[], None]]:
+    """An invisible mark on the page, and what brings the reader to it: to rows that a click higher up has chosen."""
+    name = f"mark-{next(NUMBERS)}"
+    place = pn.widgets.StaticText(css_classes=[name], height=1, margin=0, styles={"scroll-margin-top": "72px", "outline": "none"}, sizing_mode="stretch_width")
+    place.jscallback(args={"mark": name}, value=FOUND)
+    return place, lambda: setattr(place, "value", f"<!-- {next(NUMBERS)} -->")
 
 
 def side_by_side(*parts: pn.viewable.Viewable) -> pn.FlexBox:

@@ -27,12 +27,12 @@ def test_a_bar_is_as_high_as_its_number_and_says_it():
 
 def test_the_limits_of_a_funnel_plot_are_those_of_the_textbook():
     # 30 of 200 in all: 15 %. Site A, 10 of 100: error sqrt(.15 * .85 / 100) = 0.0357, distance (.10 - .15) / .0357 = -1.40.
-    # Site B, 20 of 100: +1.40. So that both are within two; the limits of two are 15 +- 7.1.
+    # Site B, 20 of 100: +1.40. So that both are within two; the limits of two are 15 +- 7.14, those of three 15 +- 10.71.
     rows = figures.funnel_numbers(pd.DataFrame({"site": ["A", "B"], "numerator": [10, 20], "denominator": [100, 100]}))
     assert rows.value.tolist() == [10.0, 20.0]
     assert rows.expected.tolist() == [15.0, 15.0]
     assert rows.distance.tolist() == [-1.4, 1.4]
-    assert rows[["low_2", "high_2", "low_3", "high_3"]].iloc[0].tolist() == [7.9, 22.1, 4.3, 25.7]
+    assert rows[["low_2", "high_2", "low_3", "high_3"]].iloc[0].tolist() == [7.86, 22.14, 4.29, 25.71]
     assert rows.stands.tolist() == ["as expected", "as expected"]
 
 
