@@ -132,7 +132,7 @@ class Frame:
             pn.state.add_periodic_callback(self._look, period=NEWS)
             pn.state.curdoc.on_change(self._touched)
             # Panel writes the address but does not hear the browser's back and forward: read the page anew then.
-            pn.state.curdoc.js_on_event("document_ready", CustomJS(code="window.addEventListener('popstate', () => window.location.reload())"))
+            pn.state.curdoc.js_on_event("document_ready", CustomJS(code="window.addEventListener('popstate', () => window.location.reload())" + parts.KEYS))
 
     # What is shown
 

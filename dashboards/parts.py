@@ -6,6 +6,7 @@ import html
 import itertools
 import logging
 from collections.abc import Callable, Sequence
+from urllib.parse import parse_qs, urlencode
 
 import holoviews as hv
 import numpy as np
@@ -35,6 +36,7 @@ p { margin: .1rem 0; } .quiet { opacity: .75; font-size: .86rem; }
 .card .of { font-size: .8rem; opacity: .85; } .card details { font-size: .8rem; } .card summary { cursor: pointer; opacity: .85; padding: .1rem 0; }
 .state { padding: .8rem 1rem; border: 1px dashed color-mix(in srgb, currentColor 35%, transparent); border-radius: 6px; }
 .state b { margin-right: .5rem; }
+table { border-collapse: collapse; width: 100%; font-size: .86rem; } th, td { text-align: left; vertical-align: top; padding: .25rem .5rem; border-bottom: 1px solid color-mix(in srgb, currentColor 22%, transparent); overflow-wrap: anywhere; }
 dl { display: grid; grid-template-columns: max-content minmax(9rem, 1fr); gap: .15rem 1rem; margin: .2rem 0; font-size: .92rem; }
 dl.wide { grid-template-columns: max-content minmax(6rem, 1fr) max-content minmax(6rem, 1fr); } dt { opacity: .75; } dd { margin: 0; }
 """
@@ -42,12 +44,13 @@ GRID = """
 :host { font-size: 13px; } .tabulator, .tabulator .tabulator-row, .tabulator .tabulator-header, .tabulator .tabulator-col-title { font-size: 13px !important; }
 .tabulator .tabulator-cell { padding: 4px 6px !important; overflow-wrap: break-word; hyphens: auto; line-height: 1.3; min-height: 0 !important; }
 .tabulator .tabulator-row { min-height: 26px !important; }
-.tabulator .tabulator-header .tabulator-col .tabulator-col-content { padding: 4px 8px 4px 6px !important; }
-.tabulator .tabulator-header .tabulator-col .tabulator-col-title { white-space: normal !important; padding-right: 0 !important; line-height: 1.2; text-overflow: clip; overflow-wrap: anywhere; }
+.tabulator .tabulator-header .tabulator-col .tabulator-col-content { padding: 4px 3px 4px 6px !important; }
+.tabulator .tabulator-header .tabulator-col .tabulator-col-title { white-space: normal !important; padding-right: 0 !important; line-height: 1.2; text-overflow: clip; overflow-wrap: anywhere; hyphens: auto; }
 .tabulator .tabulator-header .tabulator-col .tabulator-col-sorter { right: 1px !important; }
 .tabulator .tabulator-header .tabulator-col[aria-sort="none"]:not(:hover) .tabulator-col-sorter { visibility: hidden; }
 .tabulator .tabulator-col:not([tabulator-field]) { visibility: hidden; }
 .tabulator .tabulator-cell[tabulator-field="status"] { font-weight: 600; }
+.tabulator .tabulator-row:focus-visible, .tabulator .tabulator-cell:focus-visible { outline: 3px solid #4c8fd6; outline-offset: -3px; }
 """
 NUMBERS = itertools.count(1)
 MARKS = (HBar, Quad, Rect, Scatter, VBar)  # what can be clicked in a plot
@@ -60,6 +63,27 @@ const look = (root) => {
   }
 }
 setTimeout(() => { const e = look(document); if (e) { e.tabIndex = -1; e.focus({preventScroll: true}); e.scrollIntoView({behavior: 'smooth', block: 'start'}) } }, 250)
+"""
+KEYS = """
+// Tables by keyboard: Tab comes to the first row, up and down go through the rows, left and right through its cells, Enter is a click.
+const walk = (root, found) => { for (const e of root.querySelectorAll('*')) { if (e.classList.contains('tabulator-table')) found.push(e); if (e.shadowRoot) walk(e.shadowRoot, found) } return found }
+const ready = (table) => {
+  const rows = [...table.querySelectorAll('.tabulator-row')]
+  rows.forEach((row, at) => { row.tabIndex = at ? -1 : 0 })
+  if (table.dataset.keys) return
+  table.dataset.keys = 'yes'
+  table.addEventListener('keydown', (event) => {
+    const at = table.getRootNode().activeElement, row = at?.closest('.tabulator-row')
+    if (!row) return
+    const cells = [...row.querySelectorAll('.tabulator-cell')].filter((cell) => cell.offsetParent), here = cells.indexOf(at)
+    const next = {ArrowDown: row.nextElementSibling, ArrowUp: row.previousElementSibling, ArrowRight: cells[Math.min(here + 1, cells.length - 1)], ArrowLeft: here > 0 ? cells[here - 1] : row}[event.key]
+    if (event.key === 'Enter') (here < 0 ? cells[0] : at).click()
+    else if (next) { next.tabIndex = next.classList.contains('tabulator-row') ? 0 : -1; next.focus() }
+    else return
+    event.preventDefault()
+  })
+}
+window.addEventListener('keydown', (event) => { if (event.key === 'Tab') walk(document, []).forEach(ready) }, true)
 """
 log = logging.getLogger(__name__)
 
@@ -193,6 +217,32 @@ def mark() -> tuple[pn.viewable.Viewable, Callable[[], None]]:
     return place, lambda: setattr(place, "value", f"<!-- {next(NUMBERS)} -->")
 
 
+def go_to(address: str) -> None:
+    """Open another page of the dashboard; address: as `View.link` gives it."""
+    if pn.state.location:
+        page, _, search = address.partition("?")
+        pn.state.location.param.update(reload=True, pathname=f"{pn.state.location.pathname.rpartition('/')[0]}/{page}", search=f"?{search}" if search else "")
+
+
+def in_address(name: str, widget: pmui.Select) -> pmui.Select:
+    """A choice of one page that is kept in the address, so that a link can set it; a value that is not offered is left aside."""
+    if not pn.state.location:
+        return widget
+    asked = parse_qs(pn.state.location.search.lstrip("?")).get(name, [""])[-1]
+    offered = list(widget.options.values() if isinstance(widget.options, dict) else widget.options)
+    first = widget.value
+    if asked in offered and asked:
+        widget.value = asked
+
+    def written(event: object) -> None:
+        others = {key: values[-1] for key, values in parse_qs(pn.state.location.search.lstrip("?")).items() if key != name}
+        kept = others | ({name: event.new} if event.new not in ("", first) else {})
+        pn.state.location.search = f"?{urlencode(kept)}" if kept else ""
+
+    widget.param.watch(written, "value")
+    return widget
+
+
 def side_by_side(*parts: pn.viewable.Viewable) -> pn.FlexBox:
     """Parts next to each other where there is room (at least 430 pixels each), else one under the other."""
     for part in parts:
@@ -202,12 +252,12 @@ def side_by_side(*parts: pn.viewable.Viewable) -> pn.FlexBox:
 
 class Table(pn.viewable.Viewer):
     """The rows of a SELECT, read a page at a time: a click on a heading sorts all of them, the search looks in all columns of all of them,
-    and the export gives exactly those that are shown. on_row: what a click on a row does; it is given the row by column."""
+    and the export gives exactly those that are shown. on_row: what a click on a row does; it is given the row by column. on_cell: what a click on a cell does; it is given the column too."""
 
     def __init__(
         self, reader: Reader, sql: str, params: dict | None = None, *, name: str, titles: dict[str, str] | None = None, size: int = PAGE,
         sort: Sequence[tuple[str, bool]] = (), key: Sequence[str] = (), hide: Sequence[str] = (), on_row: Callable[[dict], None] | None = None,
-        nothing: str = "There is nothing here.", widths: dict[str, int] | None = None,
+        nothing: str = "There is nothing here.", widths: dict[str, int] | None = None, on_cell: Callable[[dict, str], None] | None = None,
     ) -> None:  # fmt: skip
         self.reader, self.sql, self.params, self.size, self.sort, self.key, self.nothing = reader, sql, params or {}, size, list(sort), list(key), nothing
         self.at, self.first = 0, list(sort)
@@ -235,6 +285,8 @@ class Table(pn.viewable.Viewer):
         self.grid.param.watch(self._sorted, "sorters")
         if on_row:
             self.grid.on_click(lambda event: self._clicked(event.row, on_row))
+        if on_cell:
+            self.grid.on_click(lambda event: self._clicked(event.row, lambda row: on_cell(row, event.column)))
         self._show(shown)
         tools = [self.search, self.told, self.turn, *([self.export] if reader.may("export") else [])]
         self.place = pn.Column(pn.FlexBox(*tools, align_items="center", sizing_mode="stretch_width"), self.problem, self.grid, sizing_mode="stretch_width", margin=0)
@@ -345,6 +397,12 @@ def tabs(*parts: tuple[str, Callable[[], pn.viewable.Viewable]]) -> pmui.Tabs:
     shown.param.watch(opened, "active")
     opened()
     return shown
+
+
+def table(rows: Sequence[dict]) -> str:
+    """A few rows as HTML, for what needs no search; text from data is text."""
+    head = "".join(f'<th scope="col">{text(name.capitalize() if name.islower() else name)}</th>' for name in rows[0])
+    return f"<table><thead><tr>{head}</tr></thead><tbody>" + "".join("<tr>" + "".join(f"<td>{text(value)}</td>" for value in row.values()) + "</tr>" for row in rows) + "</tbody></table>"
 
 
 def facts(given: dict[str, object], wide: bool = False) -> pn.pane.HTML:

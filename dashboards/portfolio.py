@@ -22,13 +22,14 @@ COLUMNS = {  # what each column means, and the page with its rows
     "Stage": ("Where the study stands on its way to the lock, by the journal.", "readiness"),
     "Results of": ("Cut-off date of the published results.", "runs"),
     "Subjects": ("Subjects in the results.", "subjects"),
-    "Clean subjects": ("Subjects that meet every criterion of the study's clean list, of all subjects; under it the change since the cut-off date before.", "readiness"),
+    "Clean subjects": ("Subjects that meet every criterion of the study's clean list, of all subjects; under it the change since the cut-off date before.", "subjects"),
     "Open queries": ("Queries that the site must act on; under it the change since the cut-off date before.", "queries"),
     "Answered": ("Queries that the site has answered and that we must look at; under it the change since the cut-off date before.", "queries"),
     "Oldest": ("Calendar days from opening to the cut-off date, of the oldest open or answered query.", "queries"),
     "Checklist": ("Lines of the lock checklist that are done, attested, waived or signed, of all lines.", "readiness"),
     "Checklist clear": ("Range of dates on which the checklist could be clear at the pace of the weeks seen: early to late.", "readiness"),
 }
+ROWS = {"Clean subjects": {"clean": "ready"}, "Open queries": {"status": "open"}, "Answered": {"status": "answered"}, "Oldest": {"status": "open answered"}}  # what the page shows first
 STYLE = (
     parts.STYLE
     + """
@@ -82,8 +83,8 @@ def _row(view: View, study: str) -> str:
     }
 
     def cell(name: str, shown: str) -> str:
-        page = COLUMNS[name][1]
-        other = {} if view.study == study else {"site": "", "subject": "", "owner": ""}
+        page, own = COLUMNS[name][1], ROWS.get(name, {})
+        other = own if view.study == study else {"site": "", "subject": "", "owner": ""} | own
         return f'<td{_numeric(name)}><a href="{parts.text(view.link(page, study=study, **other))}">{shown}</a></td>'
 
     return f"<tr>{''.join(cell(name, shown) for name, shown in cells.items())}</tr>"

@@ -79,7 +79,7 @@ def _page(view: View) -> pn.viewable.Viewable:
         nothing = "This study gives no query listing." if not reader.value("SELECT count(*) FROM queries") else "No query matches the filters."
         return pn.Column(parts.heading(TITLE, level=1), parts.state("nothing", nothing), sizing_mode="stretch_width")
     said = dict(reader.rows("SELECT metric, definition FROM measure_runs").itertuples(index=False)) if reader.has("measure_runs") else {}
-    by, status, age, group = parts.choice("Broken down by", BY, "siteid"), parts.choice("Status", STATUSES, "open answered"), parts.choice("Age in days", {"any": "", **{a: a for a in AGES}}), parts.choice("Of", {"all": ""})
+    by, status, age, group = parts.choice("Broken down by", BY, "siteid"), parts.in_address("status", parts.choice("Status", STATUSES, "open answered")), parts.choice("Age in days", {"any": "", **{a: a for a in AGES}}), parts.choice("Of", {"all": ""})
     weeks = [row.week for row in reader.rows(PER_WEEK_NAMES, given).itertuples()]
     week = parts.choice("Opened or closed", {"any week": ""} | {f"{what} in the week to {day}": f"{what} {day}" for day in weeks for what in ("opened", "closed")}, width=240)
     detail = pn.Column(sizing_mode="stretch_width", margin=0)
