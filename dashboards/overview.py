@@ -11,7 +11,7 @@ import panel_material_ui as pmui
 from cdmlib import figures
 from cdmlib.board import NotThere, Reader, View, where
 
-from . import behind, parts, portfolio
+from . import behind, parts, portfolio, reviewing
 from .later import later
 
 Show = Callable[[Callable[[], pn.viewable.Viewable]], None]  # what puts rows under the page and brings the reader to them
@@ -128,11 +128,11 @@ def _trend(view: View, reader: Reader, show: Show) -> pn.viewable.Viewable:
 def _stood(view: View, reader: Reader, cutoff: str, severity: str, status: str = "") -> pn.viewable.Viewable:
     """Findings of one severity that stood at a cut-off date; or those of one status, with those that went on that date."""
     there = reader if cutoff == reader.as_of else view.reader_of(reader.study_id, cutoff)
-    detail = pn.Column(sizing_mode="stretch_width", margin=0)
+    detail, show_one = parts.detail()
     sql, given = (OF_STATUS if status else STOOD), view.filters | {"severity": severity, "status": status, "as_of": cutoff}
     table = parts.Table(
         there, sql, given, name="findings", key=["finding_id"], hide=["finding_id"], nothing="No finding matches.", widths={"message": 400, "flag": 100}, titles={"flag": "What is new", "review_status": "Review"},
-        on_row=(lambda row: _detail(view, detail, row)) if there is reader else None,
+        on_row=(lambda row: show_one(lambda: reviewing.finding(view, row["finding_id"]))) if there is reader else None,
     )  # fmt: skip
     said = f"Findings: {status}, {severity}, {cutoff}" if status else f"Findings that stood on {cutoff}: {severity}"
     return pn.Column(parts.heading(said), table, detail, sizing_mode="stretch_width")
@@ -162,10 +162,10 @@ def _why_no_funnel(reader: Reader) -> str:
 def _findings(view: View, reader: Reader):
     """The findings, and what shows some of them."""
     show = parts.choice("Show", SHOWN, "to read")
-    detail = pn.Column(sizing_mode="stretch_width", margin=0)
+    detail, show_one = parts.detail()
     table = parts.Table(
         reader, LIST, view.filters | {"show": show.value}, name="findings", sort=[("severity", False)], key=["finding_id"], hide=["finding_id", "review_comment", "check_id", "owner", "first_seen"],
-        on_row=lambda row: _detail(view, detail, row), nothing="No finding matches.", titles={"flag": "What is new", "review_status": "Review"}, widths={"message": 400, "flag": 100, "form": 100, "visit": 95},
+        on_row=lambda row: show_one(lambda: reviewing.finding(view, row["finding_id"])), nothing="No finding matches.", titles={"flag": "What is new", "review_status": "Review"}, widths={"message": 400, "flag": 100, "form": 100, "visit": 95},
     )  # fmt: skip
 
     def chosen(kind: str) -> None:
@@ -173,12 +173,6 @@ def _findings(view: View, reader: Reader):
 
     show.param.watch(lambda event: table.select(LIST, view.filters | {"show": event.new}), "value")
     return pn.Column(pn.Row(show, margin=(8, 0, 0, 0)), *[parts.markup('<p class="quiet">Choose a row to see the values that it was made on, and to review it.</p>')], table, detail, sizing_mode="stretch_width"), chosen
-
-
-def _detail(view: View, place: pn.Column, row: dict) -> None:
-    from . import reviewing
-
-    place.objects = [parts.guarded(lambda: reviewing.finding(view, row["finding_id"]))]
 
 
 def _changes(view: View, reader: Reader) -> pn.viewable.Viewable:

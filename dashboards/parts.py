@@ -36,7 +36,7 @@ p { margin: .1rem 0; } .quiet { opacity: .75; font-size: .86rem; }
 .card .of { font-size: .8rem; opacity: .85; } .card details { font-size: .8rem; } .card summary { cursor: pointer; opacity: .85; padding: .1rem 0; }
 .state { padding: .8rem 1rem; border: 1px dashed color-mix(in srgb, currentColor 35%, transparent); border-radius: 6px; }
 .state b { margin-right: .5rem; }
-table { border-collapse: collapse; width: 100%; font-size: .86rem; } th, td { text-align: left; vertical-align: top; padding: .25rem .5rem; border-bottom: 1px solid color-mix(in srgb, currentColor 22%, transparent); overflow-wrap: anywhere; }
+table { border-collapse: collapse; width: 100%; font-size: .86rem; } th, td { text-align: left; vertical-align: top; padding: .25rem .5rem; border-bottom: 1px solid color-mix(in srgb, currentColor 22%, transparent); } td.long { overflow-wrap: anywhere; }
 dl { display: grid; grid-template-columns: max-content minmax(9rem, 1fr); gap: .15rem 1rem; margin: .2rem 0; font-size: .92rem; }
 dl.wide { grid-template-columns: max-content minmax(6rem, 1fr) max-content minmax(6rem, 1fr); } dt { opacity: .75; } dd { margin: 0; }
 """
@@ -62,7 +62,7 @@ const look = (root) => {
     if (inside) return inside
   }
 }
-setTimeout(() => { const e = look(document); if (e) { e.tabIndex = -1; e.focus({preventScroll: true}); e.scrollIntoView({behavior: 'smooth', block: 'start'}) } }, 250)
+setTimeout(() => { const e = look(document); if (e) { e.tabIndex = -1; e.focus({preventScroll: true}); e.scrollIntoView({behavior: 'smooth', block: block}) } }, 250)
 """
 KEYS = """
 // Tables by keyboard: Tab comes to the first row, up and down go through the rows, left and right through its cells, Enter is a click.
@@ -209,12 +209,23 @@ def _tapped(source: ColumnDataSource, chosen: list[int], on_tap: Callable[[dict]
     on_tap({name: pd.Timestamp(value).date().isoformat() if isinstance(value, np.datetime64 | pd.Timestamp) else value for name, value in row.items()})
 
 
-def mark() -> tuple[pn.viewable.Viewable, Callable[[], None]]:
-    """An invisible mark on the page, and what brings the reader to it: to rows that a click higher up has chosen."""
+def mark(block: str = "start") -> tuple[pn.viewable.Viewable, Callable[[], None]]:
+    """An invisible mark on the page, and what brings the reader to it: to rows that a click higher up has chosen. block: where on the screen."""
     name = f"mark-{next(NUMBERS)}"
     place = pn.widgets.StaticText(css_classes=[name], height=1, margin=0, styles={"scroll-margin-top": "72px", "outline": "none"}, sizing_mode="stretch_width")
-    place.jscallback(args={"mark": name}, value=FOUND)
+    place.jscallback(args={"mark": name, "block": block}, value=FOUND)
     return place, lambda: setattr(place, "value", f"<!-- {next(NUMBERS)} -->")
+
+
+def detail() -> tuple[pn.Column, Callable[[Callable[[], pn.viewable.Viewable]], None]]:
+    """A place under a table for what a chosen row holds, and what fills it and brings the reader there."""
+    inside, (spot, go) = pn.Column(sizing_mode="stretch_width", margin=0), mark("center")
+
+    def show(build: Callable[[], pn.viewable.Viewable]) -> None:
+        inside.objects = [guarded(build)]
+        go()
+
+    return pn.Column(spot, inside, sizing_mode="stretch_width", margin=0), show
 
 
 def go_to(address: str) -> None:
@@ -402,7 +413,11 @@ def tabs(*parts: tuple[str, Callable[[], pn.viewable.Viewable]]) -> pmui.Tabs:
 def table(rows: Sequence[dict]) -> str:
     """A few rows as HTML, for what needs no search; text from data is text."""
     head = "".join(f'<th scope="col">{text(name.capitalize() if name.islower() else name)}</th>' for name in rows[0])
-    return f"<table><thead><tr>{head}</tr></thead><tbody>" + "".join("<tr>" + "".join(f"<td>{text(value)}</td>" for value in row.values()) + "</tr>" for row in rows) + "</tbody></table>"
+    return f"<table><thead><tr>{head}</tr></thead><tbody>" + "".join("<tr>" + "".join(f"<td{_long(value)}>{text(value)}</td>" for value in row.values()) + "</tr>" for row in rows) + "</tbody></table>"
+
+
+def _long(value: object) -> str:
+    return ' class="long"' if any(len(word) > 32 for word in str(value).split()) else ""
 
 
 def facts(given: dict[str, object], wide: bool = False) -> pn.pane.HTML:

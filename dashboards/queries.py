@@ -82,7 +82,7 @@ def _page(view: View) -> pn.viewable.Viewable:
     by, status, age, group = parts.choice("Broken down by", BY, "siteid"), parts.in_address("status", parts.choice("Status", STATUSES, "open answered")), parts.choice("Age in days", {"any": "", **{a: a for a in AGES}}), parts.choice("Of", {"all": ""})
     weeks = [row.week for row in reader.rows(PER_WEEK_NAMES, given).itertuples()]
     week = parts.choice("Opened or closed", {"any week": ""} | {f"{what} in the week to {day}": f"{what} {day}" for day in weeks for what in ("opened", "closed")}, width=240)
-    detail = pn.Column(sizing_mode="stretch_width", margin=0)
+    detail, show_one = parts.detail()
     spot, go = parts.mark()
     quiet: list[bool] = []
 
@@ -90,8 +90,12 @@ def _page(view: View) -> pn.viewable.Viewable:
         what, _, day = week.value.partition(" ")
         return given | {"age": age.value, "group": group.value, "status": status.value, "opened": day if what == "opened" else "", "closed": day if what == "closed" else ""}
 
+    def hidden() -> list[str]:
+        return ["data_key", "marking_group", "response", "opened_on", *([] if given["noted"] else ["comment"])]
+
     def commented() -> None:
         given.update(_notes(reader))
+        table.grid.hidden_columns = hidden()
         listed()
 
     def listed(*_: object) -> None:
@@ -108,8 +112,8 @@ def _page(view: View) -> pn.viewable.Viewable:
 
     table = parts.Table(
         reader, LIST.format(column=by.value), narrowed(), name="queries", sort=[("waiting_days", True)], key=["query_id"],
-        hide=["data_key", "marking_group", "response", "opened_on"], on_row=lambda row: _show(view, detail, row, commented), nothing="No query matches.",
-        widths={"query_id": 70, "fieldlabel": 96, "comment": 110},
+        hide=hidden(), on_row=lambda row: show_one(lambda: _one(view, row, commented)), nothing="No query matches.",
+        widths={"query_id": 62, "subjid": 76, "visit": 72, "form": 88, "fieldlabel": 88, "status": 66, "action_owner": 62, "waiting_days": 64, "comment": 140},
     )  # fmt: skip
     broken, names_of = pn.Column(sizing_mode="stretch_width", margin=0), {column: name for name, column in BY.items()}
 
@@ -170,7 +174,7 @@ def _weeks(reader: Reader, given: dict, on_tap: Callable[[dict], None]) -> pn.vi
     return parts.plot(figures.lines(reader.rows(PER_WEEK, given), "week", "queries", "what", "Opened and closed per week"), said, on_tap)
 
 
-def _show(view: View, place: pn.Column, row: dict, commented: Callable[[], None]) -> None:
+def _one(view: View, row: dict, commented: Callable[[], None]) -> pn.viewable.Viewable:
     """A whole query, with the way to its subject and what people here say about it."""
     link = view.link("subjects", subject=str(row["subjid"]))
     named = {
@@ -180,7 +184,7 @@ def _show(view: View, place: pn.Column, row: dict, commented: Callable[[], None]
     }  # fmt: skip
     whole = pn.Column(parts.facts(named), parts.markup(f'<a href="{parts.text(link)}">Subject {parts.text(row["subjid"])}: everything about it</a>'), sizing_mode="stretch_width")
     said = pn.Column(parts.heading("Comment"), parts.guarded(lambda: reviewing.comment(view, str(row["query_id"]), commented)), sizing_mode="stretch_width")
-    place.objects = [parts.heading(f"Query {row['query_id']}"), parts.side_by_side(whole, said)]
+    return pn.Column(parts.heading(f"Query {row['query_id']}"), parts.side_by_side(whole, said), sizing_mode="stretch_width")
 
 
 def _notes(reader: Reader) -> dict[str, list[str]]:

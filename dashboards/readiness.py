@@ -89,18 +89,15 @@ class _Rows:
 
         def build() -> pn.viewable.Viewable:
             reader = self.view.reader_of(self.reader.study_id, cutoff) if cutoff not in ("", self.reader.as_of) else self.reader
-            detail = pn.Column(sizing_mode="stretch_width", margin=0)
+            detail, show_one = parts.detail()
             table = parts.Table(
                 reader, BLOCKERS, given, name="blockers", key=["criterion", "siteid", "subjid", "visit", "form", "record_key", "what"], hide=["record_key", *(["criterion", "title"] if criterion and " " not in criterion else [])],
-                nothing="Nothing blocks here.", widths={"owner": 90, "criterion": 76, "title": 150}, titles={"what": "What blocks"}, on_row=lambda row: self._one(detail, row),
+                nothing="Nothing blocks here.", widths={"owner": 90, "criterion": 76, "title": 150}, titles={"what": "What blocks"}, on_row=lambda row: show_one(lambda: blocker(self.view, row)),
             )  # fmt: skip
             return pn.Column(parts.heading(title, "A click on a row shows what it means, leads to the subject, and to waiving it."), table, detail, sizing_mode="stretch_width")
 
         self.rows.objects = [parts.guarded(build)]
         self.go()
-
-    def _one(self, place: pn.Column, row: dict) -> None:
-        place.objects = [parts.guarded(lambda: blocker(self.view, row))]
 
 
 def blocker(view: View, row: dict) -> pn.viewable.Viewable:

@@ -138,7 +138,7 @@ def _coding(view: View, reader: Reader) -> pn.viewable.Viewable:
     waiting, acts, age = parts.choice("Terms", {"without a code": "yes", "all": ""}, "yes"), parts.choice("Who must act", {"all": "", "coder": "coder", "site": "site"}), parts.choice("Age in days", {"any": ""} | {a: a for a in AGES})
     spot, go = parts.mark()
     quiet: list[bool] = []
-    detail = pn.Column(sizing_mode="stretch_width", margin=0)
+    detail, show_one = parts.detail()
 
     def narrowed() -> dict:
         return given | {"dictionary": dictionary.value, "status": status.value, "waiting": waiting.value, "acts": acts.value, "age": age.value}
@@ -147,7 +147,7 @@ def _coding(view: View, reader: Reader) -> pn.viewable.Viewable:
         chosen = given | {"dictionary": row["dictionary"], "verbatim": row["verbatim"] or None, "status": row["status"]}
         records = parts.Table(reader, RECORDS.format(terms=terms), chosen, name="coding_records", hide=["record_key"], key=["siteid", "subjid", "record_key"], titles={"verbatim": "Reported term", "term": "Coded to"},
                               on_row=lambda row: parts.go_to(view.link("subjects", study=reader.study_id, subject=str(row["subjid"]))))  # fmt: skip
-        detail.objects = [parts.heading(f"Records with {row['verbatim']}", "A click on a row opens the subject."), records]
+        show_one(lambda: pn.Column(parts.heading(f"Records with {row['verbatim']}", "A click on a row opens the subject."), records, sizing_mode="stretch_width"))
 
     table = parts.Table(reader, LIST.format(terms=terms), narrowed(), name="coding", sort=[("age_days", True), ("records", True)], key=["dictionary", "verbatim", "status"], nothing="Every term has a code.", on_row=one,
                         titles={"verbatim": "Reported term", "term": "Coded to", "since": "Waits since"}, widths={"dictionary": 84, "records": 66, "subjects": 70, "confidence": 84, "since": 88})  # fmt: skip

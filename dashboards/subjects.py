@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import itertools
 from collections.abc import Callable
@@ -167,7 +168,7 @@ def _profile(view: View) -> pn.viewable.Viewable:
         later(lambda: _timeline(reader, given)),
         parts.tabs(
             ("To clear", lambda: parts.Table(reader, "SELECT b.criterion, b.title, b.visit, b.form, b.what, b.owner, CASE WHEN c.clean THEN 'yes' ELSE 'no' END AS to_be_clean FROM blockers AS b JOIN criteria AS c ON c.criterion = b.criterion WHERE b.subjid = $subject", given, name=f"to_clear_{_slug(subject)}", nothing="Nothing blocks this subject.", titles={"to_be_clean": "Needed to be clean"}, widths={"criterion": 80, "title": 190, "to_be_clean": 80})),
-            ("Findings", lambda: parts.Table(reader, "SELECT check_id, severity, status, visit, form, message, review_status, review_comment, owner, first_seen, finding_id FROM findings WHERE subjid = $subject", given, name=f"findings_{_slug(subject)}", sort=[("status", False)], hide=["finding_id"], nothing="No finding on this subject.", widths={"review_status": 90, "first_seen": 88})),
+            ("Findings", lambda: _findings(view, reader, given)),
             ("Queries", lambda: parts.Table(reader, "SELECT query_id, visit, form, coalesce(fieldlabel, field) AS fieldlabel, status, action_owner, age_days, opened_on, text, response FROM queries WHERE subjid = $subject", given, name=f"queries_{_slug(subject)}", sort=[("opened_on", True)], nothing="No query on this subject.", widths={"query_id": 70})),
             *((name, lambda name=name: _results(reader, name, given)) for name, (table, _) in RESULTS.items() if reader.has(table)),
             ("Values", lambda: _values(view, reader, given)),
@@ -175,6 +176,13 @@ def _profile(view: View) -> pn.viewable.Viewable:
         ),
         sizing_mode="stretch_width",
     )  # fmt: skip
+
+
+def _findings(view: View, reader: Reader, given: dict) -> pn.viewable.Viewable:
+    """The subject's findings; a click on one shows the values that it was made on, and its review."""
+    detail, show = parts.detail()
+    table = parts.Table(reader, "SELECT check_id, severity, status, visit, form, message, review_status, review_comment, owner, first_seen, finding_id FROM findings WHERE subjid = $subject", given, name=f"findings_{_slug(str(given['subject']))}", sort=[("status", False)], hide=["finding_id"], nothing="No finding on this subject.", widths={"review_status": 90, "first_seen": 88}, on_row=lambda row: show(lambda: reviewing.finding(view, row["finding_id"])))  # fmt: skip
+    return pn.Column(table, detail, sizing_mode="stretch_width")
 
 
 def _slug(subject: str) -> str:
@@ -290,8 +298,15 @@ def _lives(view: View, subject: str) -> tuple[Callable[[str, str], None], pn.vie
     place, (spot, go) = pn.Column(sizing_mode="stretch_width", margin=0), parts.mark()
 
     def show(record: str, field: str) -> None:
-        place.objects = [parts.guarded(lambda: _life(view.reader, subject, record, field))]
-        go()
+        reader = view.reader
+
+        async def follow() -> None:  # every snapshot is read: meanwhile the server goes on with what others ask
+            found = await asyncio.to_thread(lambda: parts.guarded(lambda: _life(reader, subject, record, field)))
+            place.objects = [found]
+            go()
+
+        place.objects = [parts.state("loading", "Following the value through every snapshot …")]
+        pn.state.execute(follow)
 
     return show, pn.Column(spot, place, sizing_mode="stretch_width", margin=0)
 
