@@ -735,7 +735,8 @@ def dashboard(studies: tuple[str, ...], port: int, address: str, origins: tuple[
     """Serve the dashboard of STUDY... (of all when none is given): how far each is from the lock, what blocks it and who must act.
 
     Each person sees the studies whose study.toml lists them. `--sign-in password` takes the passwords of `cdm people STUDY password`;
-    `oidc` takes Panel's OAuth settings (PANEL_OAUTH_PROVIDER, PANEL_OAUTH_KEY, PANEL_OAUTH_SECRET, PANEL_OAUTH_ENCRYPTION); `proxy`
+    `oidc` takes the OpenID provider at CDM_OIDC_ISSUER, with the client id PANEL_OAUTH_KEY and the secret PANEL_OAUTH_SECRET that it gave
+    to the address of the dashboard with /login (PANEL_OAUTH_JWT_USER names the claim with the user name, else preferred_username); `proxy`
     takes the user name from the header X-Forwarded-User of a proxy that sends CDM_PROXY_SECRET as the header Cdm-Proxy-Secret.
     """
     from cdmlib import board
