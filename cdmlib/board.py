@@ -402,6 +402,7 @@ class View(param.Parameterized):
     severity = param.String()
     owner = param.String(doc="who must act")
     cutoff = param.String(doc="cut-off date of the results; empty is the published ones")
+    theme = ""  # dark, or empty for light; goes along with every link
 
     def __init__(self, visitor: Visitor, only: Iterable[str] = (), page: str = "overview", **given: str) -> None:
         self.visitor, self.only, self.for_page = visitor, tuple(only), page
@@ -443,7 +444,7 @@ class View(param.Parameterized):
         if page not in PAGES:
             raise CdmError(f"There is no page {page!r}; there are {', '.join(PAGES)}.")
         shown = {name: getattr(self, name) for name in FILTERS} | changed
-        query = urlencode({name: text for name, text in shown.items() if text})
+        query = urlencode({name: text for name, text in (shown | {"theme": self.theme}).items() if text})
         return page + (f"?{query}" if query else "")
 
 

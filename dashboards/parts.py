@@ -66,10 +66,19 @@ setTimeout(() => { const e = look(document); if (e) { e.tabIndex = -1; e.focus({
 """
 KEYS = """
 // Tables by keyboard: Tab comes to the first row, up and down go through the rows, left and right through its cells, Enter is a click.
-const walk = (root, found) => { for (const e of root.querySelectorAll('*')) { if (e.classList.contains('tabulator-table')) found.push(e); if (e.shadowRoot) walk(e.shadowRoot, found) } return found }
+// Tab passes by plots: what a click on them shows is reached by the choices, tables and buttons beside them.
+const walk = (root, found) => {
+  for (const e of root.querySelectorAll('*')) {
+    if (e.classList.contains('tabulator-table')) found.push(e)
+    if (e.classList.contains('bk-events') || e.classList.contains('tabulator-tableholder')) e.tabIndex = -1
+    if (e.shadowRoot) walk(e.shadowRoot, found)
+  }
+  return found
+}
 const ready = (table) => {
   const rows = [...table.querySelectorAll('.tabulator-row')]
   rows.forEach((row, at) => { row.tabIndex = at ? -1 : 0 })
+  table.querySelectorAll('.tabulator-cell').forEach((cell) => { cell.tabIndex = -1 })
   if (table.dataset.keys) return
   table.dataset.keys = 'yes'
   table.addEventListener('keydown', (event) => {
@@ -279,6 +288,7 @@ class Table(pn.viewable.Viewer):
         self.grid = pn.widgets.Tabulator(
             _page(shown.rows), show_index=False, disabled=True, selectable=False, titles=titles, hidden_columns=list(hide), layout="fit_columns",
             formatters={c: {"type": "plaintext" if c in numeric else "textarea"} for c in shown.rows.columns},  # both show markup as text
+            editors=dict.fromkeys(shown.rows.columns),  # none: a cell with an editor takes the keyboard's focus and drops it
             widths=({c: 84 for c in numeric} if len(shown.rows.columns) > 8 else {}) | {c: WIDTHS[c] for c in shown.rows.columns if c in WIDTHS} | (widths or {}),
             sizing_mode="stretch_width", theme="simple", margin=(0, 8),
             configuration={"columnDefaults": {"tooltip": False, "headerTooltip": False, "headerSortTristate": True, "minWidth": 44}, "placeholder": "nothing"},

@@ -35,7 +35,7 @@ STYLE = (
     + """
 table { border-collapse: collapse; width: 100%; font-size: .92rem } th, td { text-align: left; vertical-align: top; padding: .5rem .5rem; border-bottom: 1px solid var(--divider-color, #8884) }
 th { font-weight: 600; border-bottom-width: 2px } th abbr { text-decoration: underline dotted; cursor: help } td.n, th.n { text-align: right } td a { text-decoration: none } td a:hover { text-decoration: underline }
-td small { display: block; opacity: .8 } td:not(:first-child) > a { white-space: nowrap } .bar { display: block; height: 5px; min-width: 80px; border-radius: 3px; background: #8884; overflow: hidden; margin: 3px 0 } .bar i { display: block; height: 100%; background: #009E73 }
+td small { display: block; opacity: .92 } td:not(:first-child) > a { white-space: nowrap } .bar { display: block; height: 5px; min-width: 80px; border-radius: 3px; background: #8884; overflow: hidden; margin: 3px 0 } .bar i { display: block; height: 100%; background: #009E73 }
 """
 )
 

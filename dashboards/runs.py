@@ -107,7 +107,7 @@ def frame_table(reader: Reader, rows: pd.DataFrame, titles: dict[str, str], name
     long = {"new", "old", "reason", "error", "subject", "when", "who", "snapshot"}
     grid = pn.widgets.Tabulator(
         rows, show_index=False, disabled=True, selectable=False, titles=titles, pagination="remote", page_size=15, layout="fit_columns", theme="simple",
-        formatters={c: {"type": "textarea" if c in long else "plaintext"} for c in rows.columns}, sizing_mode="stretch_width", margin=(0, 8), widths={c: w for c, w in WIDTHS.items() if c in rows.columns}, stylesheets=[parts.GRID],
+        formatters={c: {"type": "textarea" if c in long else "plaintext"} for c in rows.columns}, editors=dict.fromkeys(rows.columns), sizing_mode="stretch_width", margin=(0, 8), widths={c: w for c, w in WIDTHS.items() if c in rows.columns}, stylesheets=[parts.GRID],
     )  # fmt: skip
 
     def left() -> pd.DataFrame:
