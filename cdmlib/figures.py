@@ -262,7 +262,7 @@ def _span(days: pd.Series) -> tuple:
 
 def _days() -> DatetimeTickFormatter:
     """Days as an axis writes them, short enough not to run into each other."""
-    return DatetimeTickFormatter(days="%d %b", months="%m/%Y", years="%Y")
+    return DatetimeTickFormatter(days="%d %b", months="%Y-%m", years="%Y")
 
 
 def _said(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 
 import pandas as pd
@@ -58,13 +59,18 @@ def _page(view: View) -> pn.viewable.Viewable:
     reader = view.reader
     lines = reader.checklist()
     rows = _Rows(view, reader)
+    numbers = pn.Column(parts.cards(*_numbers(view, reader, lines, rows)), sizing_mode="stretch_width", margin=0)
+
+    def entered(lines: pd.DataFrame) -> None:
+        numbers.objects = [parts.cards(*_numbers(view, reader, lines, rows))]
+
     said = f"The study is {reader.stands().said}. Results of {reader.as_of}" + (", with what people attested and waived up to now." if not view.cutoff else ", as they were published then.")
     return pn.Column(
         parts.heading(TITLE, said, level=1),
-        parts.cards(*_numbers(view, reader, lines, rows)),
+        numbers,
         parts.side_by_side(later(lambda: _burn_down(view, reader, rows)), later(lambda: _owners(view, reader, rows))),
         parts.tabs(
-            ("Checklist", lambda: _checklist(view, lines, rows)),
+            ("Checklist", lambda: _checklist(view, lines, rows, entered)),
             ("Sites and criteria", lambda: _grid(view, reader, rows)),
             ("Criteria", lambda: _criteria(view, reader, rows)),
             ("Forecast", lambda: parts.Table(reader, PARTS, {}, name="forecast", sort=[("part", False)], key=["part"], widths={"part": 170, "early": 90, "likely": 90, "late": 90})),
@@ -99,6 +105,12 @@ class _Rows:
         self.rows.objects = [parts.guarded(build)]
         self.go()
 
+    def lines(self, title: str, lines: pd.DataFrame) -> None:
+        """Show some lines of the checklist."""
+        table = parts.held(self.reader, lines[["line", "title", "status", "owner", "evidence"]], "checklist", nothing="No line.", widths={"line": 50, "status": 80, "owner": 150, "title": 300}, titles={"title": "What must be so"})
+        self.rows.objects = [pn.Column(parts.heading(title), table, sizing_mode="stretch_width")]
+        self.go()
+
 
 def blocker(view: View, row: dict) -> pn.viewable.Viewable:
     """One thing that blocks, what its criterion means, the way to its subject, and waiving the criterion for the subject. row: as in blockers."""
@@ -127,9 +139,9 @@ def _numbers(view: View, reader: Reader, lines: pd.DataFrame, rows: _Rows) -> li
     not_run = lines[lines.status.eq("not run")]
     definition = f"Subjects that meet every criterion of the study's clean list, version {subjects.version}. Of {int(subjects.unknown)} it is not known, because a criterion was not run and nothing else blocks them."
     shown = [
-        parts.number("Checklist lines done", int(lines.status.isin(portfolio.DONE).sum()), len(lines), "Lines that are done, attested, waived or signed, of all lines of the lock checklist."),
-        parts.number("Lines not run", len(not_run), len(lines), "Lines that nobody can judge: a criterion behind them was not run. Not run is not done."),
-        parts.number("Clean subjects", subjects.clean, subjects.of, definition, "percent", href=view.link("subjects")),
+        parts.number("Checklist lines done", int(lines.status.isin(portfolio.DONE).sum()), len(lines), "Lines that are done, attested, waived or signed, of all lines of the lock checklist.", rows=lambda: rows.lines("Lines that are done", lines[lines.status.isin(portfolio.DONE)])),
+        parts.number("Lines not run", len(not_run), len(lines), "Lines that nobody can judge: a criterion behind them was not run. Not run is not done.", rows=lambda: rows.lines("Lines that are not run", not_run)),
+        parts.number("Clean subjects", subjects.clean, subjects.of, definition, "percent", href=view.link("subjects", clean="ready")),
         parts.number("Left to clear", left, definition=f"Rows that block, without those that are waived for their subject. {LAST}", change=moved, rows=lambda: rows.show("All that is left to clear", left=True)),
     ]
     if one := _forecast(reader):
@@ -192,8 +204,19 @@ def _owners(view: View, reader: Reader, rows: _Rows) -> pn.viewable.Viewable:
     return pn.Column(parts.plot(figures.bars(owners, "owner", "blockers", title="Left to clear, by who must act", across=True), on_tap=lambda row: of(row["owner"])), pn.FlexBox(*buttons, sizing_mode="stretch_width"), sizing_mode="stretch_width")
 
 
-def _checklist(view: View, lines: pd.DataFrame, rows: _Rows) -> pn.viewable.Viewable:
-    """The checklist line by line, the blocking rows of a line, and attesting it."""
+def _checklist(view: View, lines: pd.DataFrame, rows: _Rows, entered: Callable[[pd.DataFrame], None]) -> pn.viewable.Viewable:
+    """The checklist line by line, the blocking rows of a line, and attesting or waiving it; `entered` is told how the lines stand after that."""
+    table = pn.pane.HTML(_lines(lines), stylesheets=[STYLE], sizing_mode="stretch_width", margin=(4, 8))
+
+    def again() -> None:
+        now = view.reader.checklist()
+        table.object = _lines(now)
+        entered(now)
+
+    return pn.Column(_line_tools(view, lines, rows, again), table, sizing_mode="stretch_width")
+
+
+def _lines(lines: pd.DataFrame) -> str:
     head = "".join(f'<th scope="col">{name}</th>' for name in ("Line", "What must be so", "Status", "Subjects without", "Blockers", "Owner", "Evidence"))
     body = "".join(
         f'<tr><td class="n">{row.line}</td><td>{parts.text(row.title)}</td><td class="s {parts.text(row.status)}">{parts.text(MARKS.get(row.status, row.status))}</td>'
@@ -201,20 +224,16 @@ def _checklist(view: View, lines: pd.DataFrame, rows: _Rows) -> pn.viewable.View
         f"<td>{parts.text(row.owner)}</td><td>{parts.text(row.evidence)}</td></tr>"
         for row in lines.itertuples()
     )
-    table = pn.pane.HTML(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>", stylesheets=[STYLE], sizing_mode="stretch_width", margin=(4, 8))
-    return pn.Column(_line_tools(view, lines, rows), table, sizing_mode="stretch_width")
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
-def _line_tools(view: View, lines: pd.DataFrame, rows: _Rows) -> pn.viewable.Viewable:
+def _line_tools(view: View, lines: pd.DataFrame, rows: _Rows, again: Callable[[], None]) -> pn.viewable.Viewable:
     reader = view.reader
     options = {f"{row.line}  {row.title}": row.line for row in lines.itertuples()}
     line = pmui.Select(label="Line", options=options, value=int(lines.line.iloc[0]), size="small", width=420, margin=(6, 8))
     show = pmui.Button(label="Show what blocks it", variant="outlined", size="small", margin=(14, 8))
     entering = pn.Column(sizing_mode="stretch_width", margin=0)
     kinds = {row.line: row.kind for row in lines.itertuples()}
-
-    def again() -> None:
-        view.param.trigger("cutoff")
 
     def shown(*_: object) -> None:
         show.disabled = kinds[line.value] != "computed"

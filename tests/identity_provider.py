@@ -64,7 +64,7 @@ class Provider:
     def _run(self, ready: threading.Event) -> None:
         asyncio.set_event_loop(asyncio.new_event_loop())
         self.loop = IOLoop.current()
-        handlers = {"/.well-known/openid-configuration": Discovery, "/keys": Keys, "/authorize": Authorize, "/token": Token}
+        handlers = {"/.well-known/openid-configuration": Discovery, "/keys": Keys, "/authorize": Authorize, "/token": Token, "/favicon.ico": Icon}
         self.server = HTTPServer(Application([(path, handler, {"provider": self}) for path, handler in handlers.items()]))
         self.server.listen(self.port, "127.0.0.1")
         self.server.listen(self.port, "::1") if socket.has_ipv6 else None
@@ -86,6 +86,11 @@ class Discovery(_Handler):
     def get(self) -> None:
         here = self.provider.address
         self.write({"issuer": here, "authorization_endpoint": f"{here}/authorize", "token_endpoint": f"{here}/token", "jwks_uri": f"{here}/keys"})
+
+
+class Icon(_Handler):
+    def get(self) -> None:
+        self.set_status(204)
 
 
 class Keys(_Handler):

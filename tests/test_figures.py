@@ -100,3 +100,32 @@ def test_a_value_outside_its_own_range_is_a_diamond():
 )
 def test_each_figure_renders(figure):
     hv.render(figure())
+
+
+def rendered(figure, kind):
+    """The marks of a kind in a figure, as the browser is told to draw them."""
+    return [renderer for renderer in hv.render(figure).renderers if type(renderer.glyph).__name__ == kind]
+
+
+def test_the_parts_of_a_bar_differ_in_more_than_colour():
+    frame = pd.DataFrame({"site": ["A", "A", "B"], "status": ["open", "answered", "closed"], "n": [3, 2, 5]})
+    (bars,) = rendered(figures.bars(frame, "site", "n", "status"), "VBar")
+    hatches = dict(zip(bars.data_source.data["status"], bars.data_source.data["hatch"], strict=True))
+    assert bars.glyph.hatch_pattern == "hatch" and len(set(hatches.values())) == 3
+
+
+def test_bars_that_lie_on_their_side_say_their_number_too():
+    (labels,) = rendered(figures.bars(pd.DataFrame({"owner": ["DM", "site"], "n": [1446, 5]}), "owner", "n", across=True), "Text")
+    assert [text.strip() for text in labels.data_source.data["shown"]] == ["1,446", "5"]
+    assert isinstance(labels.glyph.x, str) and isinstance(labels.glyph.y, str), "HoloViews would move them along the wrong axis"
+
+
+def test_the_first_and_last_mark_of_a_line_are_drawn_whole():
+    frame = pd.DataFrame({"day": ["2024-03-04", "2024-03-25"], "n": [1, 2]})
+    across = hv.render(figures.lines(frame, "day", "n")).x_range
+    assert pd.to_datetime(across.start, unit="ms") < pd.Timestamp("2024-03-04") and pd.to_datetime(across.end, unit="ms") > pd.Timestamp("2024-03-25")
+
+
+def test_a_site_without_any_is_drawn_above_the_edge_of_a_funnel_plot():
+    numbers = figures.funnel_numbers(pd.DataFrame({"site": ["A", "B"], "numerator": [0, 4], "denominator": [400, 500]}))
+    assert hv.render(figures.funnel(numbers)).y_range.start < 0
