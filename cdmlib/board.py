@@ -9,7 +9,7 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
@@ -19,7 +19,7 @@ import duckdb
 import pandas as pd
 import param
 
-from cdmlib import checks, journal, people, readiness, review, standard, tables
+from cdmlib import checks, journal, people, queries, readiness, review, standard, tables, trace
 from cdmlib import study as studies
 from cdmlib.errors import CdmError
 from cdmlib.standard import literal, quote
@@ -48,6 +48,9 @@ PLAIN = (  # about the work: no value of a subject stands in them
     "check_runs", "criteria", "fields", "forecast", "lock_checklist", "measure_runs", "metrics", "query_targets", "readiness", "runs", "visit_plan",
     "weeks_seen", "forecast_back_test",
 )  # fmt: skip
+
+
+HIDDEN = "(hidden: may tell the treatment)"
 
 
 class Denied(CdmError):
@@ -228,9 +231,9 @@ class Reader:
         study, _, unblinded = self._who()
         rows = pd.DataFrame([vars(entry) for entry in journal.read(study)], columns=journal.NAMES)
         if study.access.unblinding and not unblinded:
-            about_values = rows.act.eq("review") | rows.act.str.startswith("coding") | rows.act.str.startswith("query")
+            about_values = rows.act.map(_about_values)
             for column in ("old", "new", "reason"):
-                rows[column] = rows[column].mask(about_values & rows[column].ne(""), "(hidden: may tell the treatment)")
+                rows[column] = rows[column].mask(about_values & rows[column].ne(""), HIDDEN)
         return rows.sort_values("seq", ascending=False, ignore_index=True)
 
     def chain(self) -> journal.Verification:
@@ -265,6 +268,27 @@ class Reader:
             return self.rows("SELECT * FROM lock_checklist ORDER BY line")
         return readiness.checklist(study)
 
+    def life(self, subject: str, record: str, field: str) -> trace.Life:
+        """What became of one value of a subject, in the published results: see `trace.of`. Decisions are those that the person may read.
+
+        Raises Denied for a value that may tell the treatment to somebody who may not know it.
+        """
+        study, role, unblinded = self._who()
+        if not self.value("SELECT count(*) FROM subjects WHERE subjid = $subject", {"subject": subject}):
+            raise CdmError(f"There is no subject {subject!r} in run {self.run}.")
+        blinded = bool(study.access.unblinding) and not unblinded
+        if blinded and self._con.cursor().execute("SELECT count(*) FROM hidden_records WHERE record_key = ?", [record]).fetchone()[0]:
+            raise Denied("This record may tell the treatment, and you may not know it: its values' lives are not shown to you.")
+        found = trace.of(study, subject, record, field)
+        if blinded:
+            names = [name.lower() for name in (found.field, *found.made_from)]
+            if self._con.cursor().execute("SELECT count(*) FROM hidden_columns WHERE list_contains($names, name)", {"names": names}).fetchone()[0]:
+                raise Denied("This value may tell the treatment, and you may not know it: its life is not shown to you.")
+            found = replace(found, findings=[self._shown("findings", "finding_id", row) for row in found.findings], queries=[self._shown("queries", "query_id", row) for row in found.queries])
+            masked = [row | {name: HIDDEN for name in ("old", "new", "why") if row[name]} if _about_values(row["act"]) else row for row in found.decisions]
+            found = replace(found, decisions=masked)
+        return found if role in people.permissions()["see.runs"] else replace(found, decisions=[])
+
     # Entering, through the same journalled functions as the workbook and the command line
 
     def attest(self, line: int, meaning: str) -> None:
@@ -277,24 +301,55 @@ class Reader:
         self.require("waive")
         readiness.waive(self.study, what, until, reason, self.visitor.id)
 
+    def waiver(self, what: str) -> journal.Entry | None:
+        """The waiver of a line (`line 8`) or of a criterion for a subject (`RD05 DE01-001`) that was entered last, whether it still holds or not."""
+        word, _, rest = what.partition(" ")
+        return journal.state(self.study, "waive").get((what if word == "line" else f"{word}|{rest}", "until"))
+
+    def comments(self) -> dict[str, journal.Entry]:
+        """What people here say about EDC queries up to now, by query id; without those on a query that may tell the treatment to this person."""
+        said = queries.comments(self.study)
+        if said and not self.unblinded:
+            known = self.rows("SELECT query_id FROM queries WHERE text IS NOT NULL AND list_contains($ids, query_id)", {"ids": sorted(said)})
+            said = {query: said[query] for query in known.query_id}
+        return said
+
+    def comment(self, query_id: str, was: str, text: str) -> None:
+        """Say something about an EDC query, as the signed-in person; was: the comment that stood when they began."""
+        self.require("query.comment")
+        if not self.unblinded and not self.value("SELECT count(*) FROM queries WHERE query_id = $id AND text IS NOT NULL", {"id": query_id}):
+            raise Denied(f"There is no query {query_id} in run {self.run}, or you may not read it.")
+        queries.comment(self.study, query_id, was, text, self.visitor.id)
+
     def review(self, finding_id: str, was: dict[str, str], given: dict[str, str]) -> None:
         """Enter a review of a finding (status, comment, owner, expires), as the signed-in person.
 
         was: what the person saw when they began; a field that somebody else changed meanwhile is refused.
         """
         self.require("review")
-        if not self.value("SELECT count(*) FROM findings WHERE finding_id = $id", {"id": finding_id}):
-            raise CdmError(f"There is no finding {finding_id} in run {self.run}.")
+        if self._hides(finding_id):
+            raise Denied("The values of this finding may tell the treatment: somebody who may know it must review it.")
         review.enter(self.study, self.run, finding_id, was, given, self.visitor.id)
 
     def reviews(self, finding_id: str) -> dict[str, journal.Entry]:
-        """What has been entered on a finding up to now, by field."""
-        if not self.value("SELECT count(*) FROM findings WHERE finding_id = $id", {"id": finding_id}):
-            raise CdmError(f"There is no finding {finding_id} in run {self.run}.")
+        """What has been entered on a finding up to now, by field; no comment on a finding that may tell the treatment to this person."""
+        shown = set(review.COLUMNS.values()) - ({"comment"} if self._hides(finding_id) else set())
         state = journal.state(self.study, "review")
-        return {field: entry for (subject, field), entry in state.items() if subject == finding_id and field in review.COLUMNS.values()}
+        return {field: entry for (subject, field), entry in state.items() if subject == finding_id and field in shown}
 
     # Inside
+
+    def _hides(self, finding_id: str) -> bool:
+        """Whether the values of a finding are hidden from this person. Raises CdmError when there is no such finding."""
+        found = self.rows("SELECT message IS NULL AND evidence IS NULL AS hidden FROM findings WHERE finding_id = $id", {"id": finding_id})
+        if found.empty:
+            raise CdmError(f"There is no finding {finding_id} in run {self.run}.")
+        return not self.unblinded and bool(found.hidden.iloc[0])
+
+    def _shown(self, table: str, key: str, row: dict) -> dict:
+        """A row of published results with those of its texts that this person may read."""
+        seen = self.rows(f"SELECT * FROM {table} WHERE {quote(key)} = $id", {"id": row[key]}).to_dict("records")
+        return {name: value if seen and pd.notna(seen[0].get(name)) else HIDDEN if value else "" for name, value in row.items()}
 
     def _who(self) -> tuple[Study, str, bool]:
         """The study, the person's role, and whether they may see the treatment: asked anew on every read."""
@@ -347,6 +402,7 @@ class View(param.Parameterized):
     severity = param.String()
     owner = param.String(doc="who must act")
     cutoff = param.String(doc="cut-off date of the results; empty is the published ones")
+    theme = ""  # dark, or empty for light; goes along with every link
 
     def __init__(self, visitor: Visitor, only: Iterable[str] = (), page: str = "overview", **given: str) -> None:
         self.visitor, self.only, self.for_page = visitor, tuple(only), page
@@ -388,7 +444,7 @@ class View(param.Parameterized):
         if page not in PAGES:
             raise CdmError(f"There is no page {page!r}; there are {', '.join(PAGES)}.")
         shown = {name: getattr(self, name) for name in FILTERS} | changed
-        query = urlencode({name: text for name, text in shown.items() if text})
+        query = urlencode({name: text for name, text in (shown | {"theme": self.theme}).items() if text})
         return page + (f"?{query}" if query else "")
 
 
@@ -417,6 +473,11 @@ def _number(text: str) -> bool:
 
 def _like(text: str) -> str:
     return "%" + re.sub(r"([\\%_])", r"\\\1", text.strip()) + "%"
+
+
+def _about_values(act: str) -> bool:
+    """Whether the entries of an act may hold values of a subject."""
+    return act == "review" or act.startswith(("coding", "query"))
 
 
 def _denied(study_id: str, visitor: Visitor) -> str:
@@ -515,6 +576,7 @@ def _views(con: duckdb.DuckDBPyConnection, there: dict[str, tuple[str, ...]], hi
     carriers = [table for table, columns in there.items() if table in standard.tables() and names & set(columns) and {"dataset", "form"} <= set(columns)]
     about = " UNION ".join(f"SELECT dataset, form, record_key FROM published.{quote(table)}" for table in carriers) or "SELECT NULL, NULL, NULL"
     con.execute(f"CREATE TABLE hidden_records AS {about}")
+    con.execute(f"CREATE TABLE hidden_columns AS SELECT unnest([{_texts(name.lower() for name in names)}]) AS name")
     told = {"check_id": _telling_checks(studies.read(folder / "study.toml"), names)}
     views = {}
     for table, columns in there.items():

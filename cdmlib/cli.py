@@ -343,12 +343,15 @@ def review(study: str, act: str, file: Path) -> None:
 
 @main.command()
 @click.argument("study")
-@click.argument("act", required=False, type=click.Choice(("upload", "close")))
+@click.argument("act", required=False, type=click.Choice(("upload", "close", "comment")))
 @click.option("--again", is_flag=True, help="With upload: also what was exported before and has no open query yet.")
-def queries(study: str, act: str | None, again: bool) -> None:
+@click.option("--query", "query_id", default="", help="With comment: the EDC query that it is about.")
+@click.option("--text", default="", help="With comment: what to say; the comments there are when not given.")
+def queries(study: str, act: str | None, again: bool, query_id: str, text: str) -> None:
     """EDC queries of STUDY by status and who must act; `upload` writes the query upload file, `close` lists what can be closed.
 
-    The upload file has one row per query to raise. What it holds is remembered in the journal and not exported again.
+    The upload file has one row per query to raise. What it holds is remembered in the journal and not exported again. `comment` keeps in the
+    journal what is said here about a query; the EDC is not told.
     """
     from cdmlib import mart
     from cdmlib import queries as edc_queries
@@ -357,6 +360,20 @@ def queries(study: str, act: str | None, again: bool) -> None:
     opened = studies.load(study)
     if again and act != "upload":
         raise CdmError("--again belongs to `upload`.")
+    if (query_id or text) and act != "comment":
+        raise CdmError("--query and --text belong to `comment`.")
+    if act == "comment":
+        said = edc_queries.comments(opened)
+        if text and not query_id:
+            raise CdmError("Say which query the comment is about: --query ID.")
+        if text:
+            edc_queries.comment(opened, query_id, said[query_id].new if query_id in said else "", text)
+            out.print(f"Comment on query {query_id} entered.", markup=False)
+            return
+        for query, entry in sorted(said.items()):
+            if query_id in ("", query):
+                out.print(f"{query}: {entry.new} ({entry.actor}, {entry.utc[:10]})", markup=False)
+        return
     if act == "upload":
         path, n = edc_queries.upload(opened, again)
         out.print(f"{n} queries to raise: {path}" if path else "Nothing to raise that was not exported before.", markup=False)
@@ -726,7 +743,8 @@ def dashboard(studies: tuple[str, ...], port: int, address: str, origins: tuple[
     """Serve the dashboard of STUDY... (of all when none is given): how far each is from the lock, what blocks it and who must act.
 
     Each person sees the studies whose study.toml lists them. `--sign-in password` takes the passwords of `cdm people STUDY password`;
-    `oidc` takes Panel's OAuth settings (PANEL_OAUTH_PROVIDER, PANEL_OAUTH_KEY, PANEL_OAUTH_SECRET, PANEL_OAUTH_ENCRYPTION); `proxy`
+    `oidc` takes the OpenID provider at CDM_OIDC_ISSUER, with the client id PANEL_OAUTH_KEY and the secret PANEL_OAUTH_SECRET that it gave
+    to the address of the dashboard with /login (PANEL_OAUTH_JWT_USER names the claim with the user name, else preferred_username); `proxy`
     takes the user name from the header X-Forwarded-User of a proxy that sends CDM_PROXY_SECRET as the header Cdm-Proxy-Secret.
     """
     from cdmlib import board

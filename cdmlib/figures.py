@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import holoviews as hv
 import hvplot.pandas  # noqa: F401  gives data frames their .hvplot
 import pandas as pd
+from bokeh.models import DatetimeTickFormatter
 
 from cdmlib.errors import CdmError
 
@@ -23,6 +24,9 @@ HEIGHT = 280
 LEGEND = {"legend_position": "top", "legend_opts": {"orientation": "horizontal", "margin": 0, "padding": 0, "border_line_color": None}}
 
 
+POINT = {"tools": ["hover", "tap"], "nonselection_alpha": 0.5}  # a mark that can be clicked
+
+
 def bars(frame: pd.DataFrame, x: str, y: str, by: str = "", title: str = "", height: int = HEIGHT, across: bool = False) -> hv.Element:
     """Counts as bars, with the number on each; `by` stacks them by a second column, `across` lays them on their side.
 
@@ -30,16 +34,18 @@ def bars(frame: pd.DataFrame, x: str, y: str, by: str = "", title: str = "", hei
     """
     frame = _texts(frame, *filter(None, (x, by)))
     total = frame.groupby(x, sort=False, as_index=False)[y].sum()
-    over = pd.DataFrame({x: total[x], y: total[y], "shown": [f"{n:,.0f}" for n in total[y]]})
+    over = pd.DataFrame({x: total[x], y: total[y], "shown": [f"{'  ' * across}{n:,.0f}" for n in total[y]]})
     if by:
         order = {name: place for place, name in enumerate(frame[by].drop_duplicates())}
         drawn = hv.Bars(frame, [x, by], [y]).opts(
-            stacked=True, color=by, cmap={name: MEANT.get(name, COLORS[place % 7]) for name, place in order.items()}
-        )
+            stacked=True, color=by, cmap={name: MEANT.get(name, COLORS[place % 7]) for name, place in order.items()},
+            hooks=[_hatched(by, {name: HATCHES[place % 7] for name, place in order.items()})],
+        )  # fmt: skip
     else:
         drawn = hv.Bars(frame, [x], [y]).opts(color=COLORS[0])
     top = max(float(total[y].max()) if len(total) else 0.0, 1.0) * 1.15
-    labels = hv.Labels(over, [x, y], "shown").opts(**_ink(), yoffset=0.04 * top)
+    aside = {"text_align": "left"} if across else {"yoffset": 0.04 * top}  # HoloViews offsets along the wrong axis when they are inverted
+    labels = hv.Labels(over, [x, y], "shown").opts(**_ink(), **aside)
     drawn = drawn.opts(invert_axes=across, line_color=None, tools=["hover", "tap"], nonselection_alpha=0.35)
     labels = labels.opts(invert_axes=across)
     many = not across and len(total) > 8
@@ -47,6 +53,19 @@ def bars(frame: pd.DataFrame, x: str, y: str, by: str = "", title: str = "", hei
         **_frame(title, height), ylim=(0, top), xlabel="", ylabel=_said(y), show_legend=bool(by), **(LEGEND if by else {}), xrotation=35 if many else 0,
         invert_axes=across, invert_yaxis=across,
     )  # fmt: skip
+
+
+def _hatched(by: str, hatches: dict[str, str]) -> Callable:
+    """Draw each word of `by` with a hatch of its own, so that colour is not the only thing that tells the parts of a bar apart."""
+
+    def hook(plot: object, _: object) -> None:
+        source, glyph = plot.handles["cds"], plot.handles["glyph"]
+        source.data["hatch"] = [hatches.get(word, " ") for word in source.data[by]]
+        for drawn in (glyph, plot.handles["glyph_renderer"].nonselection_glyph, plot.handles["glyph_renderer"].selection_glyph):
+            if hasattr(drawn, "hatch_pattern"):
+                drawn.update(hatch_pattern="hatch", hatch_color="white", hatch_alpha=0.4, hatch_scale=8, hatch_weight=1.5)
+
+    return hook
 
 
 def lines(frame: pd.DataFrame, x: str, y: str, by: str = "", title: str = "", height: int = HEIGHT) -> hv.Element:
@@ -57,9 +76,9 @@ def lines(frame: pd.DataFrame, x: str, y: str, by: str = "", title: str = "", he
     for place, (name, rows) in enumerate(groups):
         color = MEANT.get(name, COLORS[place % 7])
         options = {"x": x, "y": y, "color": color, **_sized(height), **({"label": str(name)} if name else {})}
-        drawn.append(rows.hvplot.line(**options, line_width=2) * rows.hvplot.scatter(**options, marker=MARKERS[place % 7], size=60))
+        drawn.append(rows.hvplot.line(**options, line_width=2) * rows.hvplot.scatter(**options, marker=MARKERS[place % 7], size=60).opts(**POINT))
     return hv.Overlay([e for overlay in drawn for e in overlay]).opts(
-        **_frame(title, height), xlabel="", ylabel=_said(y), show_legend=bool(by), **(LEGEND if by else {}), ylim=(0, _top(frame[y]))
+        **_frame(title, height), xlabel="", ylabel=_said(y), show_legend=bool(by), **(LEGEND if by else {}), ylim=(0, _top(frame[y])), xlim=_span(frame[x]), xformatter=_days()
     )
 
 
@@ -70,13 +89,13 @@ def burn_down(frame: pd.DataFrame, title: str = "", height: int = HEIGHT) -> hv.
     sized, drawn = _sized(height), []
     if len(known):
         drawn.append(known.hvplot.line(x="day", y="left", color=COLORS[0], line_width=2, label="left to clear", **sized))
-        drawn.append(known.hvplot.scatter(x="day", y="left", color=COLORS[0], size=60, **sized))
+        drawn.append(known.hvplot.scatter(x="day", y="left", color=COLORS[0], size=60, **sized).opts(**POINT))
     if len(ahead):
         drawn.append(ahead.hvplot.area(x="day", y="low", y2="high", color=COLORS[1], alpha=0.3, line_width=0, label="forecast range", **sized))
         drawn += [ahead.hvplot.line(x="day", y=side, color=COLORS[1], line_dash="dashed", **sized) for side in ("low", "high")]
     most = frame[["left", "high"]].max().max()
     return hv.Overlay(drawn or [hv.Curve([], "day", "left")]).opts(
-        **_frame(title, height), xlabel="", ylabel="left to clear", **LEGEND, ylim=(0, _top(pd.Series([most])))
+        **_frame(title, height), xlabel="", ylabel="left to clear", **LEGEND, ylim=(0, _top(pd.Series([most]))), xlim=_span(frame["day"]), xformatter=_days()
     )
 
 
@@ -122,8 +141,8 @@ def funnel_numbers(frame: pd.DataFrame) -> pd.DataFrame:
     distance = ((rate - share) / error).where(error > 0, 0.0)
     few = (frame.denominator * share < 5) | (frame.denominator * (1 - share) < 5)
     stands = pd.Series("as expected", index=frame.index).mask(distance.abs() > NEAR, f"beyond {NEAR}").mask(distance.abs() > FAR, f"beyond {FAR}").mask(few, "too few")
-    limits = {f"{side}_{k}": (100 * (share + sign * k * error)).clip(0, 100).round(1) for k in (NEAR, FAR) for side, sign in (("low", -1), ("high", 1))}
-    return frame.assign(value=(100 * rate).round(1), expected=round(100 * share, 1), **limits, distance=distance.round(2), stands=stands)
+    limits = {f"{side}_{k}": (100 * (share + sign * k * error)).clip(0, 100).round(2) for k in (NEAR, FAR) for side, sign in (("low", -1), ("high", 1))}
+    return frame.assign(value=(100 * rate).round(2), expected=round(100 * share, 2), **limits, distance=distance.round(2), stands=stands)
 
 
 def funnel(numbers: pd.DataFrame, what: str = "", title: str = "", height: int = 380) -> hv.Element:
@@ -146,11 +165,11 @@ def funnel(numbers: pd.DataFrame, what: str = "", title: str = "", height: int =
             drawn.append(points.opts(color=color, marker=marker, size=11, tools=["hover", "tap"], nonselection_alpha=0.5))
     far = numbers[numbers.stands.str.startswith("beyond")]
     if len(far):
-        drawn.append(hv.Labels(far, ["denominator", "value"], "site").opts(**_ink(), xoffset=most * 0.012, text_align="left"))
-    top = _top(pd.Series([numbers.value.max(), 100 * share]), 1.35)
+        drawn.append(hv.Labels(far.assign(shown="   " + far.site), ["denominator", "value"], "shown").opts(**_ink(), text_align="left"))
+    top = min(105.0, 1.35 * max(float(numbers.value.max()), 100 * share) or 1.0)
     return hv.Overlay(drawn).opts(
         **_frame(title, height), xlabel=f"size of the site: {what or 'denominator'}", ylabel="percent", legend_position="right", xlim=(0, most * 1.12),
-        ylim=(0, min(105.0, top)),
+        ylim=(-0.04 * top, top),  # a site at nought is drawn whole
     )  # fmt: skip
 
 
@@ -231,6 +250,19 @@ def _ink() -> dict:
 def _top(values: pd.Series, room: float = 1.2) -> float:
     most = values.max()
     return max(0.0 if pd.isna(most) else float(most), 1.0) * room
+
+
+def _span(days: pd.Series) -> tuple:
+    """The days that an axis shows: those of the marks, with room for a whole mark at either end."""
+    if days.empty:
+        return (None, None)
+    room = max((days.max() - days.min()) * 0.03, pd.Timedelta(hours=12))
+    return (days.min() - room, days.max() + room)
+
+
+def _days() -> DatetimeTickFormatter:
+    """Days as an axis writes them, short enough not to run into each other."""
+    return DatetimeTickFormatter(days="%d %b", months="%Y-%m", years="%Y")
 
 
 def _said(name: str) -> str:

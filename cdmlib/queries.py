@@ -16,6 +16,8 @@ from cdmlib.mart import Work
 from cdmlib.study import Study
 
 EXPORTED = "query.exported"  # the act by which the journal remembers what went into a query upload file
+COMMENT = "query.comment"  # the act by which it keeps what people here say about an EDC query
+LONGEST = 2000  # characters of a comment
 ADDED = ("query_id", "query_status", "query_text")
 UPLOAD = ("site", "subject", "visit", "form", "row", "field", "text", "finding_id")  # the columns of the upload file
 UNSETTLED = ("Open", "Waiver expired")  # review statuses with which a finding is still to be asked
@@ -116,6 +118,32 @@ def upload(study: Study, again: bool = False, actor: str = "", role: str = "") -
     finally:
         draft.unlink(missing_ok=True)
     return path, len(rows)
+
+
+def comments(study: Study) -> dict[str, journal.Entry]:
+    """What people here say about EDC queries up to now, by query id; a comment that was taken away is not there."""
+    return {query: entry for (query, _), entry in journal.state(study, COMMENT).items() if entry.new}
+
+
+def comment(study: Study, query_id: str, was: str, text: str, actor: str = "") -> None:
+    """Say something about an EDC query, for those who work here: the EDC is not told. An empty text takes the comment away.
+
+    was: the comment that stood when the person began. actor: the person who has signed in; the acting person when empty. Raises CdmError for
+    a query that the published results do not have, a comment that somebody else changed meanwhile, and more than 2,000 characters.
+    """
+    actor, role = people.acting(study, COMMENT, actor)
+    text = text.strip()
+    with mart.open_published(study) as con:
+        if not listed(con) or not con.execute("SELECT count(*) FROM queries WHERE query_id = ?", [query_id]).fetchone()[0]:
+            raise CdmError(f"There is no EDC query {query_id!r} in the published results.")
+    if len(text) > LONGEST:
+        raise CdmError(f"A comment has {LONGEST:,} characters at most; given {len(text):,}.")
+    entry = journal.state(study, COMMENT).get((query_id, "comment"))
+    stands = entry.new if entry else ""
+    if stands not in (was, text):
+        raise CdmError(f"The comment was not entered: {entry.actor} entered {stands!r} meanwhile; you had {was!r}. Look at it again first.")
+    if text != stands:
+        journal.append(study, actor, role, [Act(COMMENT, query_id, "comment", stands, text)])
 
 
 def _unused(folder: Path, name: str) -> Path:

@@ -11,6 +11,7 @@ import duckdb
 
 from cdmlib import journal, mart, snapshot, sqlfile, standard, tables
 from cdmlib.errors import CdmError
+from cdmlib.queries import COMMENT
 from cdmlib.readers.dataset import ROW
 from cdmlib.snapshot import Snapshot
 from cdmlib.standard import literal, quote
@@ -69,7 +70,7 @@ def of(study: Study, subject: str, record: str, field: str) -> Life:
         queries = _queries(con, record)
     received = [_received(snap, file, record, column, sources) for snap in snapshot.list_all(study)]
     label = standard.label(table, column)
-    decisions = _decisions(study, record, [f["finding_id"] for f in findings])
+    decisions = _decisions(study, record, [f["finding_id"] for f in findings], [q["query_id"] for q in queries])
     return Life(study.id, subject, record, table, column, label, tuple(sources), value, run, received, findings, queries, decisions, _delivered(study, table, column, record))
 
 
@@ -78,7 +79,7 @@ def write(life: Life, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     stem = "".join(c if c.isalnum() or c in "-_." else "_" for c in f"{life.subject}-{life.record}-{life.field}")[:120]
     (folder / f"{stem}.json").write_text(json.dumps(asdict(life), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    (folder / f"{stem}.html").write_text(_page(life), encoding="utf-8")
+    (folder / f"{stem}.html").write_text(page(life), encoding="utf-8")
     return folder / f"{stem}.html"
 
 
@@ -147,10 +148,10 @@ def _queries(con: duckdb.DuckDBPyConnection, record: str) -> list[dict]:
     return _rows(con, f"SELECT {', '.join(map(quote, wanted))} FROM queries WHERE record_key = $1 OR query_id IN (SELECT query_id FROM findings WHERE record_key = $1) ORDER BY ALL", [record])
 
 
-def _decisions(study: Study, record: str, findings: list[str]) -> list[dict]:
-    """Journal entries about the record or one of its findings."""
+def _decisions(study: Study, record: str, findings: list[str], asked: list[str]) -> list[dict]:
+    """Journal entries about the record, one of its findings or an EDC query on it."""
     about = {record, *findings}
-    entries = [e for e in journal.read(study) if e.subject in about or record in e.subject.split(" ")]
+    entries = [e for e in journal.read(study) if e.subject in about or record in e.subject.split(" ") or (e.act == COMMENT and e.subject in asked)]
     return [
         {"number": e.seq, "when (UTC)": e.utc, "who": e.actor, "role": e.role, "act": e.act, "of": e.subject, "field": e.field, "old": e.old, "new": e.new, "why": e.reason}
         for e in entries
@@ -184,7 +185,8 @@ def _cell(column: str, text: str) -> str:
     return f"<td class='{kind}'>{html.escape(text)}</td>"
 
 
-def _page(life: Life) -> str:
+def page(life: Life) -> str:
+    """A life as an HTML page of its own; text from data is text there."""
     facts = (("Study", life.study), ("Subject", life.subject), ("Record", life.record), ("Standard column", f"{life.table}.{life.field}: {life.label}"),
              ("Made from", ", ".join(life.made_from) or "nothing in the source alone"), ("Value in the published results", "(blank)" if life.value is None else life.value), ("Run", life.run))  # fmt: skip
     parts = [

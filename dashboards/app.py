@@ -103,6 +103,7 @@ class Frame:
         self.module, self.door = module, door
         visitor, self.key = signin.visitor(door)
         self.view = View(visitor, only, module.SLUG, **_asked(_address()))
+        self.view.theme = "dark" if "theme=dark" in _address() else ""
         if len(self.view.studies) == 1 and not self.view.study:
             self.view.study = self.view.studies[0]
         self.main = pn.Column(sizing_mode="stretch_width", styles={"max-height": "none"})  # else parts of a long page lie over each other
@@ -118,7 +119,7 @@ class Frame:
             sidebar_width=250,
             main=[pn.Row(self.news, self.newer), self.main],
             theme_config=COLOURS,
-            dark_theme="theme=dark" in _address(),
+            dark_theme=self.view.theme == "dark",
         )
         self._menu()
         self.main.objects = [built(self.module, self.view)]
@@ -132,16 +133,14 @@ class Frame:
             pn.state.add_periodic_callback(self._look, period=NEWS)
             pn.state.curdoc.on_change(self._touched)
             # Panel writes the address but does not hear the browser's back and forward: read the page anew then.
-            pn.state.curdoc.js_on_event("document_ready", CustomJS(code="window.addEventListener('popstate', () => window.location.reload())"))
+            pn.state.curdoc.js_on_event("document_ready", CustomJS(code="window.addEventListener('popstate', () => window.location.reload())" + parts.KEYS))
 
     # What is shown
 
     def _menu(self) -> None:
         def entry(slug: str, module: ModuleType) -> str:
             current = ' aria-current="page"' if module is self.module else ""
-            address = self.view.link(slug)
-            address += ("&" if "?" in address else "?") + "theme=dark" if self.shown.dark_theme else ""
-            return f'<a href="{escape(address)}"{current}>{escape(module.TITLE)}</a>'
+            return f'<a href="{escape(self.view.link(slug))}"{current}>{escape(module.TITLE)}</a>'
 
         self.menu.object = f'<nav aria-label="Pages">{"".join(entry(*page) for page in pages().items())}</nav>'
 
@@ -191,7 +190,8 @@ class Frame:
         self._menu()
 
     def _lit(self, event: object) -> None:
-        """Light or dark was chosen: it goes into the address, and with the menu's links to the other pages."""
+        """Light or dark was chosen: it goes into the address, and with the links to the other pages."""
+        self.view.theme = "dark" if event.new else ""
         if pn.state.location:
             other = _search(self.view, pn.state.location.search.replace("&theme=dark", "").replace("theme=dark", ""))
             pn.state.location.search = (f"{other}&" if other else "?") + "theme=dark" if event.new else other

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pandas as pd
 import panel as pn
+import panel_material_ui as pmui
 
 from cdmlib import figures
 from cdmlib.board import NotThere, Reader, View, where
 
-from . import parts, portfolio
+from . import behind, parts, portfolio, reviewing
 from .later import later
 
+Show = Callable[[Callable[[], pn.viewable.Viewable]], None]  # what puts rows under the page and brings the reader to them
 TITLE = "Study overview"
 SLUG = "overview"
 WEEKS = 12  # cut-off dates of a trend
@@ -26,6 +30,10 @@ FUNNEL = "SELECT coalesce(category, '') AS step, numerator, denominator, value, 
 FLOW = f"SELECT status, severity, count(*) AS findings FROM findings WHERE {where('siteid', 'subjid', 'severity')} AND (gone_on IS NULL OR gone_on = $as_of) GROUP BY status, severity ORDER BY status, severity"
 CHANGES = f"""SELECT dataset AS form, coalesce(field, '') AS field, kind, count(*) AS n, count(DISTINCT subjid) AS subjects FROM changes
               WHERE ($subject = '' OR subjid = $subject) AND ($site = '' OR subjid IN (SELECT subjid FROM subjects WHERE {where("siteid")})) GROUP BY 1, 2, 3"""
+STOOD = f"""SELECT finding_id, severity, flag, status, siteid, subjid, visit, form, message, review_status FROM findings
+            WHERE gone_on IS NULL AND {where("siteid", "subjid", "severity")}"""
+OF_STATUS = f"""SELECT finding_id, severity, flag, status, siteid, subjid, visit, form, message, review_status FROM findings
+                WHERE status = $status AND (gone_on IS NULL OR gone_on = $as_of) AND {where("siteid", "subjid", "severity")}"""
 LIST = f"""SELECT finding_id, severity, flag, siteid, subjid, visit, form, message, review_status, review_comment, owner, first_seen, check_id
            FROM findings WHERE gone_on IS NULL AND {where("siteid", "subjid", "severity")}
              AND CASE $show WHEN 'to read' THEN flag IN ('New', 'Reappeared', 'Changed', 'Review outdated') WHEN 'not reviewed' THEN coalesce(review_status, '') = '' OR review_outdated ELSE true END"""
@@ -44,13 +52,26 @@ def _page(view: View) -> pn.viewable.Viewable:
     since = f"Changes are those since {before.as_of}." if before else "This is the first cut-off date, so there is no change to show."
     said = f"{reader.title}. Results of {reader.as_of} (run {reader.run}); the study is {reader.stands().said}. {since}"
     listing, rows = _findings(view, reader)
+    place, (spot, go) = pn.Column(sizing_mode="stretch_width", margin=0), parts.mark()
+    (above, top) = parts.mark()
+
+    def show(build: Callable[[], pn.viewable.Viewable]) -> None:
+        place.objects = [parts.guarded(build)]
+        go()
+
+    def to_read() -> None:
+        tabs.active = 0
+        rows("to read")
+        top()
+
+    tabs = parts.tabs(("Findings", lambda: listing), ("What changed in the data", lambda: _changes(view, reader)), ("Findings that came and went", lambda: _flow(view, reader, show)))
     return pn.Column(
         parts.heading(f"Study {reader.study_id}", said, level=1),
-        parts.cards(*_numbers(view, reader, before, rows)),
-        parts.side_by_side(later(lambda: _trend(view, reader)), later(lambda: _funnel(view, reader))),
-        parts.tabs(("Findings", lambda: listing), ("What changed in the data", lambda: _changes(view, reader)), ("Findings that came and went", lambda: _flow(view, reader))),
+        parts.cards(*_numbers(view, reader, before, to_read)),
+        parts.side_by_side(later(lambda: _trend(view, reader, show)), later(lambda: _funnel(view, reader, show))),
+        above, tabs, spot, place,
         sizing_mode="stretch_width",
-    )
+    )  # fmt: skip
 
 
 def _one(reader: Reader | None, sql: str, given: dict) -> dict:
@@ -70,7 +91,7 @@ def _moved(now: dict, before: dict, name: str) -> str:
     return f"▲ {more:,} more" if more > 0 else f"▼ {-more:,} fewer" if more < 0 else "no change"
 
 
-def _numbers(view: View, reader: Reader, before: Reader | None, rows) -> list[pn.viewable.Viewable]:
+def _numbers(view: View, reader: Reader, before: Reader | None, to_read: Callable[[], None]) -> list[pn.viewable.Viewable]:
     given = view.filters
     clean, clean_before = _one(reader, CLEAN, given), _one(before, CLEAN, given)
     queries, queries_before = _one(reader, QUERIES, given), _one(before, QUERIES, given)
@@ -81,16 +102,16 @@ def _numbers(view: View, reader: Reader, before: Reader | None, rows) -> list[pn
     lines = reader.checklist() if reader.has("lock_checklist") else None
     definition = f"Subjects that meet every criterion of the study's clean list, version {clean.get('version')}; a criterion that was not run is not met."
     return [
-        parts.number("Clean subjects", clean.get("n"), clean.get("of"), definition, "percent", change=_moved(clean, clean_before, "n"), href=view.link("readiness")),
-        parts.number("Open queries", queries.get("open"), queries.get("of"), "Queries that the site must act on, of all but cancelled ones.", change=_moved(queries, queries_before, "open"), href=view.link("queries")),
-        parts.number("Answered queries", queries.get("answered"), queries.get("of"), "Queries that the site has answered and that we must look at, of all but cancelled ones.", change=_moved(queries, queries_before, "answered"), href=view.link("queries")),
-        parts.number("Findings to read", findings.get("to_read"), findings.get("of"), "Findings that are new, changed or back, or whose review is outdated by a new value; of all that stand.", change=_moved(findings, findings_before, "to_read"), rows=lambda: rows("to read")),
-        parts.number("Checks not run", checks.get("n"), checks.get("of"), f"Checks that were not run or ended in an error ({checks.get('errors') or 0} errors), of all; not run is not clean.", change=_moved(checks, checks_before, "n"), href=view.link("runs") if reader.may("see.runs") else ""),
+        parts.number("Clean subjects", clean.get("n"), clean.get("of"), definition, "percent", change=_moved(clean, clean_before, "n"), href=view.link("subjects", clean="ready")),
+        parts.number("Open queries", queries.get("open"), queries.get("of"), "Queries that the site must act on, of all but cancelled ones.", change=_moved(queries, queries_before, "open"), href=view.link("queries", status="open")),
+        parts.number("Answered queries", queries.get("answered"), queries.get("of"), "Queries that the site has answered and that we must look at, of all but cancelled ones.", change=_moved(queries, queries_before, "answered"), href=view.link("queries", status="answered")),
+        parts.number("Findings to read", findings.get("to_read"), findings.get("of"), "Findings that are new, changed or back, or whose review is outdated by a new value; of all that stand.", change=_moved(findings, findings_before, "to_read"), rows=to_read),
+        parts.number("Checks not run", checks.get("n"), checks.get("of"), f"Checks that were not run or ended in an error ({checks.get('errors') or 0} errors), of all; not run is not clean.", change=_moved(checks, checks_before, "n"), href=view.link("runs", outcome="not run or error") if reader.may("see.runs") else ""),
         parts.number("Checklist lines done", None if lines is None else int(lines.status.isin(portfolio.DONE).sum()), None if lines is None else len(lines), "Lines of the lock checklist that are done, attested, waived or signed, of all lines.", href=view.link("readiness")),
     ]  # fmt: skip
 
 
-def _trend(view: View, reader: Reader) -> pn.viewable.Viewable:
+def _trend(view: View, reader: Reader, show: Show) -> pn.viewable.Viewable:
     """Findings that stood at each of the last cut-off dates."""
     found = []
     for cutoff in sorted(c for c in reader.cutoffs() if c <= reader.as_of)[-WEEKS:]:
@@ -101,16 +122,36 @@ def _trend(view: View, reader: Reader) -> pn.viewable.Viewable:
     frame = pd.DataFrame(found).sort_values(["severity", "cut-off date"], key=lambda c: c.map(SEVERITY) if c.name == "severity" else c, kind="stable")
     last = frame[frame["cut-off date"] == reader.as_of]
     told = ", ".join(f"{row.findings} {row.severity}" for row in last.itertuples()) or "none"
-    return parts.plot(figures.lines(frame, "cut-off date", "findings", "severity", title="Findings that stand, by severity"), f"On {reader.as_of}: {told}.")
+    return parts.plot(figures.lines(frame, "cut-off date", "findings", "severity", title="Findings that stand, by severity"), f"On {reader.as_of}: {told}. A click on a mark shows its findings.", lambda row: show(lambda: _stood(view, reader, row["cut-off date"], row["severity"])))
 
 
-def _funnel(view: View, reader: Reader) -> pn.viewable.Viewable:
+def _stood(view: View, reader: Reader, cutoff: str, severity: str, status: str = "") -> pn.viewable.Viewable:
+    """Findings of one severity that stood at a cut-off date; or those of one status, with those that went on that date."""
+    there = reader if cutoff == reader.as_of else view.reader_of(reader.study_id, cutoff)
+    detail, show_one = parts.detail()
+    sql, given = (OF_STATUS if status else STOOD), view.filters | {"severity": severity, "status": status, "as_of": cutoff}
+    table = parts.Table(
+        there, sql, given, name="findings", key=["finding_id"], hide=["finding_id"], nothing="No finding matches.", widths={"message": 400, "flag": 100}, titles={"flag": "What is new", "review_status": "Review"},
+        on_row=(lambda row: show_one(lambda: reviewing.finding(view, row["finding_id"]))) if there is reader else None,
+    )  # fmt: skip
+    said = f"Findings: {status}, {severity}, {cutoff}" if status else f"Findings that stood on {cutoff}: {severity}"
+    return pn.Column(parts.heading(said), table, detail, sizing_mode="stretch_width")
+
+
+def _funnel(view: View, reader: Reader, show: Show) -> pn.viewable.Viewable:
     """How many pages have taken each step to the lock."""
     rows = reader.rows(FUNNEL, view.filters | {"level": "site" if view.site else "study"})
     if rows.empty:
         return pn.Column(parts.heading("Lock funnel"), parts.state("not run", _why_no_funnel(reader)), sizing_mode="stretch_width")
     told = ", ".join(f"{row.step}: {row.numerator:,} of {row.denominator:,}" for row in rows.itertuples())
-    return parts.plot(figures.bars(rows.rename(columns={"numerator": "pages"}), "step", "pages", title="Lock funnel: pages by step", across=True), f"{told}. {rows.definition.iloc[0]}")
+
+    def behind_step(step: str) -> None:
+        show(lambda: behind.rows(view, reader, "PG08", f"Pages: {step}", view.site, step))
+
+    step = parts.choice("Step", rows.step.tolist(), rows.step.iloc[0], width=140)
+    button = pmui.Button(label="Show the rows", variant="text", size="small", margin=(14, 0), on_click=lambda _: behind_step(step.value))
+    drawn = parts.plot(figures.bars(rows.rename(columns={"numerator": "pages"}), "step", "pages", title="Lock funnel: pages by step", across=True), f"{told}. {rows.definition.iloc[0]}", lambda row: behind_step(row["step"]))
+    return pn.Column(drawn, pn.Row(step, button), sizing_mode="stretch_width")
 
 
 def _why_no_funnel(reader: Reader) -> str:
@@ -121,10 +162,10 @@ def _why_no_funnel(reader: Reader) -> str:
 def _findings(view: View, reader: Reader):
     """The findings, and what shows some of them."""
     show = parts.choice("Show", SHOWN, "to read")
-    detail = pn.Column(sizing_mode="stretch_width", margin=0)
+    detail, show_one = parts.detail()
     table = parts.Table(
         reader, LIST, view.filters | {"show": show.value}, name="findings", sort=[("severity", False)], key=["finding_id"], hide=["finding_id", "review_comment", "check_id", "owner", "first_seen"],
-        on_row=lambda row: _detail(view, detail, row), nothing="No finding matches.", titles={"flag": "What is new", "review_status": "Review"}, widths={"message": 400, "flag": 100, "form": 100, "visit": 95},
+        on_row=lambda row: show_one(lambda: reviewing.finding(view, row["finding_id"])), nothing="No finding matches.", titles={"flag": "What is new", "review_status": "Review"}, widths={"message": 400, "flag": 100, "form": 100, "visit": 95},
     )  # fmt: skip
 
     def chosen(kind: str) -> None:
@@ -132,12 +173,6 @@ def _findings(view: View, reader: Reader):
 
     show.param.watch(lambda event: table.select(LIST, view.filters | {"show": event.new}), "value")
     return pn.Column(pn.Row(show, margin=(8, 0, 0, 0)), *[parts.markup('<p class="quiet">Choose a row to see the values that it was made on, and to review it.</p>')], table, detail, sizing_mode="stretch_width"), chosen
-
-
-def _detail(view: View, place: pn.Column, row: dict) -> None:
-    from . import reviewing
-
-    place.objects = [parts.guarded(lambda: reviewing.finding(view, row["finding_id"]))]
 
 
 def _changes(view: View, reader: Reader) -> pn.viewable.Viewable:
@@ -148,11 +183,11 @@ def _changes(view: View, reader: Reader) -> pn.viewable.Viewable:
     return pn.Column(parts.markup(f'<p class="quiet">Values that differ from those of snapshot {parts.text(since)}, by form and field. The history of a value is in the profile of its subject.</p>'), table, sizing_mode="stretch_width")
 
 
-def _flow(view: View, reader: Reader) -> pn.viewable.Viewable:
+def _flow(view: View, reader: Reader, show: Show) -> pn.viewable.Viewable:
     rows = reader.rows(FLOW, view.filters)
     if rows.empty:
         return parts.state("nothing", "No finding under these filters.")
     order = {"new": 0, "reappeared": 1, "changed": 2, "open": 3, "resolved": 4, "deleted": 5}
     rows = rows.sort_values(["status", "severity"], key=lambda c: c.map(order if c.name == "status" else SEVERITY), kind="stable")
     told = ", ".join(f"{n} {status}" for status, n in rows.groupby("status", sort=False).findings.sum().items())
-    return parts.plot(figures.bars(rows, "status", "findings", "severity", title="Findings of this cut-off date by what became of them"), f"{told}.")
+    return parts.plot(figures.bars(rows, "status", "findings", "severity", title="Findings of this cut-off date by what became of them"), f"{told}. A click on a part of a bar shows its findings.", lambda row: show(lambda: _stood(view, reader, reader.as_of, row["severity"], row["status"])))

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import html
+import itertools
 import logging
 from collections.abc import Callable, Sequence
+from urllib.parse import parse_qs, urlencode
 
 import holoviews as hv
+import numpy as np
 import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
+from bokeh.models import ColumnDataSource, HBar, Quad, Rect, Scatter, VBar
 
 from cdmlib import board
 from cdmlib.board import Denied, NotThere, Reader, View
@@ -32,6 +36,7 @@ p { margin: .1rem 0; } .quiet { opacity: .75; font-size: .86rem; }
 .card .of { font-size: .8rem; opacity: .85; } .card details { font-size: .8rem; } .card summary { cursor: pointer; opacity: .85; padding: .1rem 0; }
 .state { padding: .8rem 1rem; border: 1px dashed color-mix(in srgb, currentColor 35%, transparent); border-radius: 6px; }
 .state b { margin-right: .5rem; }
+table { border-collapse: collapse; width: 100%; font-size: .86rem; } th, td { text-align: left; vertical-align: top; padding: .25rem .5rem; border-bottom: 1px solid color-mix(in srgb, currentColor 22%, transparent); } td.long { overflow-wrap: anywhere; }
 dl { display: grid; grid-template-columns: max-content minmax(9rem, 1fr); gap: .15rem 1rem; margin: .2rem 0; font-size: .92rem; }
 dl.wide { grid-template-columns: max-content minmax(6rem, 1fr) max-content minmax(6rem, 1fr); } dt { opacity: .75; } dd { margin: 0; }
 """
@@ -39,12 +44,55 @@ GRID = """
 :host { font-size: 13px; } .tabulator, .tabulator .tabulator-row, .tabulator .tabulator-header, .tabulator .tabulator-col-title { font-size: 13px !important; }
 .tabulator .tabulator-cell { padding: 4px 6px !important; overflow-wrap: break-word; hyphens: auto; line-height: 1.3; min-height: 0 !important; }
 .tabulator .tabulator-row { min-height: 26px !important; }
-.tabulator .tabulator-header .tabulator-col .tabulator-col-content { padding: 4px 8px 4px 6px !important; }
-.tabulator .tabulator-header .tabulator-col .tabulator-col-title { white-space: normal !important; padding-right: 0 !important; line-height: 1.2; text-overflow: clip; overflow-wrap: anywhere; }
+.tabulator .tabulator-header .tabulator-col .tabulator-col-content { padding: 4px 3px 4px 6px !important; }
+.tabulator .tabulator-header .tabulator-col .tabulator-col-title { white-space: normal !important; padding-right: 0 !important; line-height: 1.2; text-overflow: clip; overflow-wrap: anywhere; hyphens: auto; }
 .tabulator .tabulator-header .tabulator-col .tabulator-col-sorter { right: 1px !important; }
 .tabulator .tabulator-header .tabulator-col[aria-sort="none"]:not(:hover) .tabulator-col-sorter { visibility: hidden; }
 .tabulator .tabulator-col:not([tabulator-field]) { visibility: hidden; }
 .tabulator .tabulator-cell[tabulator-field="status"] { font-weight: 600; }
+.tabulator .tabulator-row:focus-visible, .tabulator .tabulator-cell:focus-visible { outline: 3px solid #4c8fd6; outline-offset: -3px; }
+"""
+NUMBERS = itertools.count(1)
+MARKS = (HBar, Quad, Rect, Scatter, VBar)  # what can be clicked in a plot
+FOUND = """
+const look = (root) => {
+  for (const e of root.querySelectorAll('*')) {
+    if (e.classList.contains(mark)) return e
+    const inside = e.shadowRoot && look(e.shadowRoot)
+    if (inside) return inside
+  }
+}
+setTimeout(() => { const e = look(document); if (e) { e.tabIndex = -1; e.focus({preventScroll: true}); e.scrollIntoView({behavior: 'smooth', block: block}) } }, 250)
+"""
+KEYS = """
+// Tables by keyboard: Tab comes to the first row, up and down go through the rows, left and right through its cells, Enter is a click.
+// Tab passes by plots: what a click on them shows is reached by the choices, tables and buttons beside them.
+const walk = (root, found) => {
+  for (const e of root.querySelectorAll('*')) {
+    if (e.classList.contains('tabulator-table')) found.push(e)
+    if (e.classList.contains('bk-events') || e.classList.contains('tabulator-tableholder')) e.tabIndex = -1
+    if (e.shadowRoot) walk(e.shadowRoot, found)
+  }
+  return found
+}
+const ready = (table) => {
+  const rows = [...table.querySelectorAll('.tabulator-row')]
+  rows.forEach((row, at) => { row.tabIndex = at ? -1 : 0 })
+  table.querySelectorAll('.tabulator-cell').forEach((cell) => { cell.tabIndex = -1 })
+  if (table.dataset.keys) return
+  table.dataset.keys = 'yes'
+  table.addEventListener('keydown', (event) => {
+    const at = table.getRootNode().activeElement, row = at?.closest('.tabulator-row')
+    if (!row) return
+    const cells = [...row.querySelectorAll('.tabulator-cell')].filter((cell) => cell.offsetParent), here = cells.indexOf(at)
+    const next = {ArrowDown: row.nextElementSibling, ArrowUp: row.previousElementSibling, ArrowRight: cells[Math.min(here + 1, cells.length - 1)], ArrowLeft: here > 0 ? cells[here - 1] : row}[event.key]
+    if (event.key === 'Enter') (here < 0 ? cells[0] : at).click()
+    else if (next) { next.tabIndex = next.classList.contains('tabulator-row') ? 0 : -1; next.focus() }
+    else return
+    event.preventDefault()
+  })
+}
+window.addEventListener('keydown', (event) => { if (event.key === 'Tab') walk(document, []).forEach(ready) }, true)
 """
 log = logging.getLogger(__name__)
 
@@ -141,12 +189,78 @@ def cards(*numbers: pn.viewable.Viewable) -> pn.FlexBox:
     return pn.FlexBox(*numbers, gap="4px", sizing_mode="stretch_width")
 
 
-def plot(figure: hv.Element, under: str = "") -> pn.Column:
-    """A figure, with what it shows in words for those who can't see it."""
+def plot(figure: hv.Element, under: str = "", on_tap: Callable[[dict], None] | None = None) -> pn.Column:
+    """A figure, with what it shows in words for those who can't see it. on_tap: what a click on a mark does; it is given the mark's
+    columns, texts as the figure writes them and days as ISO dates. The keyboard must reach the same in another way."""
+    if on_tap:
+        figure = figure.opts(hv.opts.Overlay(hooks=[lambda plot, _: _hear(plot, on_tap)]))
     return pn.Column(
         pn.pane.HoloViews(figure, sizing_mode="stretch_width", linked_axes=False, theme=None), *([markup(f'<p class="quiet">{text(under)}</p>')] if under else []),
         sizing_mode="stretch_width", margin=0,
     )  # fmt: skip
+
+
+def _hear(plot: object, on_tap: Callable[[dict], None]) -> None:
+    """Tell of clicks on the marks of a drawn overlay."""
+    for part in plot.traverse(lambda p: p, [lambda p: not hasattr(p, "subplots") or not p.subplots]):
+        source, glyph = part.handles.get("cds"), part.handles.get("glyph")
+        if not isinstance(glyph, MARKS) or "heard" in source.tags:
+            continue
+        source.tags = [*source.tags, "heard"]
+        source.selected.on_change("indices", lambda _, __, chosen, source=source: _tapped(source, chosen, on_tap))
+
+
+def _tapped(source: ColumnDataSource, chosen: list[int], on_tap: Callable[[dict], None]) -> None:
+    if not chosen:
+        return
+    source.selected.indices = []  # so that the same mark can be clicked again
+    row = {name: values[chosen[-1]] for name, values in source.data.items() if len(values) > chosen[-1]}
+    on_tap({name: pd.Timestamp(value).date().isoformat() if isinstance(value, np.datetime64 | pd.Timestamp) else value for name, value in row.items()})
+
+
+def mark(block: str = "start") -> tuple[pn.viewable.Viewable, Callable[[], None]]:
+    """An invisible mark on the page, and what brings the reader to it: to rows that a click higher up has chosen. block: where on the screen."""
+    name = f"mark-{next(NUMBERS)}"
+    place = pn.widgets.StaticText(css_classes=[name], height=1, margin=0, styles={"scroll-margin-top": "72px", "outline": "none"}, sizing_mode="stretch_width")
+    place.jscallback(args={"mark": name, "block": block}, value=FOUND)
+    return place, lambda: setattr(place, "value", f"<!-- {next(NUMBERS)} -->")
+
+
+def detail() -> tuple[pn.Column, Callable[[Callable[[], pn.viewable.Viewable]], None]]:
+    """A place under a table for what a chosen row holds, and what fills it and brings the reader there."""
+    inside, (spot, go) = pn.Column(sizing_mode="stretch_width", margin=0), mark("center")
+
+    def show(build: Callable[[], pn.viewable.Viewable]) -> None:
+        inside.objects = [guarded(build)]
+        go()
+
+    return pn.Column(spot, inside, sizing_mode="stretch_width", margin=0), show
+
+
+def go_to(address: str) -> None:
+    """Open another page of the dashboard; address: as `View.link` gives it."""
+    if pn.state.location:
+        page, _, search = address.partition("?")
+        pn.state.location.param.update(reload=True, pathname=f"{pn.state.location.pathname.rpartition('/')[0]}/{page}", search=f"?{search}" if search else "")
+
+
+def in_address(name: str, widget: pmui.Select) -> pmui.Select:
+    """A choice of one page that is kept in the address, so that a link can set it; a value that is not offered is left aside."""
+    if not pn.state.location:
+        return widget
+    asked = parse_qs(pn.state.location.search.lstrip("?")).get(name, [""])[-1]
+    offered = list(widget.options.values() if isinstance(widget.options, dict) else widget.options)
+    first = widget.value
+    if asked in offered and asked:
+        widget.value = asked
+
+    def written(event: object) -> None:
+        others = {key: values[-1] for key, values in parse_qs(pn.state.location.search.lstrip("?")).items() if key != name}
+        kept = others | ({name: event.new} if event.new not in ("", first) else {})
+        pn.state.location.search = f"?{urlencode(kept)}" if kept else ""
+
+    widget.param.watch(written, "value")
+    return widget
 
 
 def side_by_side(*parts: pn.viewable.Viewable) -> pn.FlexBox:
@@ -158,12 +272,12 @@ def side_by_side(*parts: pn.viewable.Viewable) -> pn.FlexBox:
 
 class Table(pn.viewable.Viewer):
     """The rows of a SELECT, read a page at a time: a click on a heading sorts all of them, the search looks in all columns of all of them,
-    and the export gives exactly those that are shown. on_row: what a click on a row does; it is given the row by column."""
+    and the export gives exactly those that are shown. on_row: what a click on a row does; it is given the row by column. on_cell: what a click on a cell does; it is given the column too."""
 
     def __init__(
         self, reader: Reader, sql: str, params: dict | None = None, *, name: str, titles: dict[str, str] | None = None, size: int = PAGE,
         sort: Sequence[tuple[str, bool]] = (), key: Sequence[str] = (), hide: Sequence[str] = (), on_row: Callable[[dict], None] | None = None,
-        nothing: str = "There is nothing here.", widths: dict[str, int] | None = None,
+        nothing: str = "There is nothing here.", widths: dict[str, int] | None = None, on_cell: Callable[[dict, str], None] | None = None,
     ) -> None:  # fmt: skip
         self.reader, self.sql, self.params, self.size, self.sort, self.key, self.nothing = reader, sql, params or {}, size, list(sort), list(key), nothing
         self.at, self.first = 0, list(sort)
@@ -174,6 +288,7 @@ class Table(pn.viewable.Viewer):
         self.grid = pn.widgets.Tabulator(
             _page(shown.rows), show_index=False, disabled=True, selectable=False, titles=titles, hidden_columns=list(hide), layout="fit_columns",
             formatters={c: {"type": "plaintext" if c in numeric else "textarea"} for c in shown.rows.columns},  # both show markup as text
+            editors=dict.fromkeys(shown.rows.columns),  # none: a cell with an editor takes the keyboard's focus and drops it
             widths=({c: 84 for c in numeric} if len(shown.rows.columns) > 8 else {}) | {c: WIDTHS[c] for c in shown.rows.columns if c in WIDTHS} | (widths or {}),
             sizing_mode="stretch_width", theme="simple", margin=(0, 8),
             configuration={"columnDefaults": {"tooltip": False, "headerTooltip": False, "headerSortTristate": True, "minWidth": 44}, "placeholder": "nothing"},
@@ -191,6 +306,8 @@ class Table(pn.viewable.Viewer):
         self.grid.param.watch(self._sorted, "sorters")
         if on_row:
             self.grid.on_click(lambda event: self._clicked(event.row, on_row))
+        if on_cell:
+            self.grid.on_click(lambda event: self._clicked(event.row, lambda row: on_cell(row, event.column)))
         self._show(shown)
         tools = [self.search, self.told, self.turn, *([self.export] if reader.may("export") else [])]
         self.place = pn.Column(pn.FlexBox(*tools, align_items="center", sizing_mode="stretch_width"), self.problem, self.grid, sizing_mode="stretch_width", margin=0)
@@ -301,6 +418,16 @@ def tabs(*parts: tuple[str, Callable[[], pn.viewable.Viewable]]) -> pmui.Tabs:
     shown.param.watch(opened, "active")
     opened()
     return shown
+
+
+def table(rows: Sequence[dict]) -> str:
+    """A few rows as HTML, for what needs no search; text from data is text."""
+    head = "".join(f'<th scope="col">{text(name.capitalize() if name.islower() else name)}</th>' for name in rows[0])
+    return f"<table><thead><tr>{head}</tr></thead><tbody>" + "".join("<tr>" + "".join(f"<td{_long(value)}>{text(value)}</td>" for value in row.values()) + "</tr>" for row in rows) + "</tbody></table>"
+
+
+def _long(value: object) -> str:
+    return ' class="long"' if any(len(word) > 32 for word in str(value).split()) else ""
 
 
 def facts(given: dict[str, object], wide: bool = False) -> pn.pane.HTML:

@@ -22,19 +22,20 @@ COLUMNS = {  # what each column means, and the page with its rows
     "Stage": ("Where the study stands on its way to the lock, by the journal.", "readiness"),
     "Results of": ("Cut-off date of the published results.", "runs"),
     "Subjects": ("Subjects in the results.", "subjects"),
-    "Clean subjects": ("Subjects that meet every criterion of the study's clean list, of all subjects; under it the change since the cut-off date before.", "readiness"),
+    "Clean subjects": ("Subjects that meet every criterion of the study's clean list, of all subjects; under it the change since the cut-off date before.", "subjects"),
     "Open queries": ("Queries that the site must act on; under it the change since the cut-off date before.", "queries"),
     "Answered": ("Queries that the site has answered and that we must look at; under it the change since the cut-off date before.", "queries"),
     "Oldest": ("Calendar days from opening to the cut-off date, of the oldest open or answered query.", "queries"),
     "Checklist": ("Lines of the lock checklist that are done, attested, waived or signed, of all lines.", "readiness"),
     "Checklist clear": ("Range of dates on which the checklist could be clear at the pace of the weeks seen: early to late.", "readiness"),
 }
+ROWS = {"Clean subjects": {"clean": "ready"}, "Open queries": {"status": "open"}, "Answered": {"status": "answered"}, "Oldest": {"status": "open answered"}}  # what the page shows first
 STYLE = (
     parts.STYLE
     + """
 table { border-collapse: collapse; width: 100%; font-size: .92rem } th, td { text-align: left; vertical-align: top; padding: .5rem .5rem; border-bottom: 1px solid var(--divider-color, #8884) }
 th { font-weight: 600; border-bottom-width: 2px } th abbr { text-decoration: underline dotted; cursor: help } td.n, th.n { text-align: right } td a { text-decoration: none } td a:hover { text-decoration: underline }
-td small { display: block; opacity: .8 } td:not(:first-child) > a { white-space: nowrap } .bar { display: block; height: 5px; min-width: 80px; border-radius: 3px; background: #8884; overflow: hidden; margin: 3px 0 } .bar i { display: block; height: 100%; background: #009E73 }
+td small { display: block; opacity: .92 } td:not(:first-child) > a { white-space: nowrap } .bar { display: block; height: 5px; min-width: 80px; border-radius: 3px; background: #8884; overflow: hidden; margin: 3px 0 } .bar i { display: block; height: 100%; background: #009E73 }
 """
 )
 
@@ -82,8 +83,8 @@ def _row(view: View, study: str) -> str:
     }
 
     def cell(name: str, shown: str) -> str:
-        page = COLUMNS[name][1]
-        other = {} if view.study == study else {"site": "", "subject": "", "owner": ""}
+        page, own = COLUMNS[name][1], ROWS.get(name, {})
+        other = own if view.study == study else {"site": "", "subject": "", "owner": ""} | own
         return f'<td{_numeric(name)}><a href="{parts.text(view.link(page, study=study, **other))}">{shown}</a></td>'
 
     return f"<tr>{''.join(cell(name, shown) for name, shown in cells.items())}</tr>"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 
 import pandas as pd
@@ -9,12 +10,10 @@ import panel as pn
 import panel_material_ui as pmui
 
 from cdmlib import figures
-from cdmlib import readiness as ready
 from cdmlib.board import Reader, View, where
-from cdmlib.errors import CdmError
 from cdmlib.forecast import APART, ASSUMPTIONS
 
-from . import parts, portfolio
+from . import parts, portfolio, reviewing
 from .later import later
 
 TITLE = "Lock readiness"
@@ -25,11 +24,11 @@ COUNTED = f"criterion NOT IN ({', '.join(repr(c) for c in APART)})"
 LAST = "Visits to come, checks that are not run, freezing and locking are not counted here; the criteria show them."
 SUBJECTS = f"""SELECT count(CASE WHEN ready THEN 1 END) AS clean, count(CASE WHEN status = 'not run' THEN 1 END) AS unknown, count(*) AS of, max(version) AS version
                FROM readiness WHERE level = 'subject' AND criterion = 'all' AND {where("siteid", "subjid")}"""
-LEFT = f"""SELECT count(*) FROM blockers AS b WHERE {FILTERED} AND {COUNTED}
-             AND NOT EXISTS (SELECT 1 FROM readiness AS r WHERE r.level = 'subject' AND r.subjid = b.subjid AND r.criterion = b.criterion AND r.status = 'waived')"""
-BLOCKERS = f"""SELECT criterion, title, siteid, subjid, visit, form, what, owner, record_key FROM blockers
-               WHERE {FILTERED} AND ($criterion = '' OR list_contains(string_split($criterion, ' '), criterion)) AND ($at = '' OR siteid = $at)
-                 AND ($criterion <> '' OR {COUNTED})"""
+WAIVED = "EXISTS (SELECT 1 FROM readiness AS r WHERE r.level = 'subject' AND r.subjid = b.subjid AND r.criterion = b.criterion AND r.status = 'waived')"
+LEFT = f"SELECT count(*) FROM blockers AS b WHERE {FILTERED} AND {COUNTED} AND NOT {WAIVED}"
+BLOCKERS = f"""SELECT criterion, title, siteid, subjid, visit, form, what, owner, record_key FROM blockers AS b
+               WHERE {FILTERED} AND ($criterion = '' OR list_contains(string_split($criterion, ' '), criterion)) AND ($at = '' OR coalesce(siteid, '(none)') = $at)
+                 AND ($criterion <> '' OR {COUNTED}) AND ($left = '' OR NOT {WAIVED})"""
 GRID = f"""SELECT coalesce(b.siteid, '(none)') AS site, b.criterion, count(*) AS blockers FROM blockers AS b
           WHERE ($owner = '' OR b.owner = $owner) AND ($site = '' OR b.siteid = $site) AND {COUNTED} GROUP BY 1, 2"""
 CRITERIA = f"""SELECT c.criterion, c.title, CASE WHEN c.clean THEN 'yes' ELSE '' END AS clean, c.outcome, count(b.criterion) AS blockers, count(DISTINCT b.subjid) AS subjects,
@@ -60,13 +59,18 @@ def _page(view: View) -> pn.viewable.Viewable:
     reader = view.reader
     lines = reader.checklist()
     rows = _Rows(view, reader)
+    numbers = pn.Column(parts.cards(*_numbers(view, reader, lines, rows)), sizing_mode="stretch_width", margin=0)
+
+    def entered(lines: pd.DataFrame) -> None:
+        numbers.objects = [parts.cards(*_numbers(view, reader, lines, rows))]
+
     said = f"The study is {reader.stands().said}. Results of {reader.as_of}" + (", with what people attested and waived up to now." if not view.cutoff else ", as they were published then.")
     return pn.Column(
         parts.heading(TITLE, said, level=1),
-        parts.cards(*_numbers(view, reader, lines, rows)),
-        parts.side_by_side(later(lambda: _burn_down(view, reader)), later(lambda: _owners(view, reader, rows))),
+        numbers,
+        parts.side_by_side(later(lambda: _burn_down(view, reader, rows)), later(lambda: _owners(view, reader, rows))),
         parts.tabs(
-            ("Checklist", lambda: _checklist(view, lines, rows)),
+            ("Checklist", lambda: _checklist(view, lines, rows, entered)),
             ("Sites and criteria", lambda: _grid(view, reader, rows)),
             ("Criteria", lambda: _criteria(view, reader, rows)),
             ("Forecast", lambda: parts.Table(reader, PARTS, {}, name="forecast", sort=[("part", False)], key=["part"], widths={"part": 170, "early": 90, "likely": 90, "late": 90})),
@@ -81,24 +85,47 @@ class _Rows:
 
     def __init__(self, view: View, reader: Reader) -> None:
         self.view, self.reader = view, reader
-        self.place = pn.Column(sizing_mode="stretch_width", margin=0)
+        self.rows = pn.Column(sizing_mode="stretch_width", margin=0)
+        spot, self.go = parts.mark()
+        self.place = pn.Column(spot, self.rows, sizing_mode="stretch_width", margin=0)
 
-    def show(self, title: str, criterion: str = "", site: str = "", owner: str = "") -> None:
-        """Show the rows that block: of criteria (ids with spaces between), a site, an owner."""
-        given = self.view.filters | {"criterion": criterion, "at": site} | ({"owner": owner} if owner else {})
+    def show(self, title: str, criterion: str = "", site: str = "", owner: str = "", cutoff: str = "", left: bool = False) -> None:
+        """Show the rows that block: of criteria (ids with spaces between), a site, an owner; of an earlier cut-off date; `left`: without waived ones."""
+        given = self.view.filters | {"criterion": criterion, "at": site, "left": "yes" if left else ""} | ({"owner": owner} if owner else {})
 
         def build() -> pn.viewable.Viewable:
+            reader = self.view.reader_of(self.reader.study_id, cutoff) if cutoff not in ("", self.reader.as_of) else self.reader
+            detail, show_one = parts.detail()
             table = parts.Table(
-                self.reader, BLOCKERS, given, name="blockers", key=["criterion", "siteid", "subjid", "visit", "form", "record_key", "what"], hide=["record_key", *(["criterion", "title"] if criterion and " " not in criterion else [])],
-                nothing="Nothing blocks here.", widths={"what": 420, "owner": 90}, titles={"what": "What blocks"}, on_row=self._subject,
+                reader, BLOCKERS, given, name="blockers", key=["criterion", "siteid", "subjid", "visit", "form", "record_key", "what"], hide=["record_key", *(["criterion", "title"] if criterion and " " not in criterion else [])],
+                nothing="Nothing blocks here.", widths={"owner": 90, "criterion": 76, "title": 150}, titles={"what": "What blocks"}, on_row=lambda row: show_one(lambda: blocker(self.view, row)),
             )  # fmt: skip
-            return pn.Column(parts.heading(title, "A click on a row opens the subject."), table, sizing_mode="stretch_width")
+            return pn.Column(parts.heading(title, "A click on a row shows what it means, leads to the subject, and to waiving it."), table, detail, sizing_mode="stretch_width")
 
-        self.place.objects = [parts.guarded(build)]
+        self.rows.objects = [parts.guarded(build)]
+        self.go()
 
-    def _subject(self, row: dict) -> None:
-        if row.get("subjid") and pn.state.location:
-            pn.state.location.param.update(reload=True, pathname="/subjects", search="?" + self.view.link("subjects", study=self.reader.study_id, subject=row["subjid"]).partition("?")[2])
+    def lines(self, title: str, lines: pd.DataFrame) -> None:
+        """Show some lines of the checklist."""
+        table = parts.held(self.reader, lines[["line", "title", "status", "owner", "evidence"]], "checklist", nothing="No line.", widths={"line": 50, "status": 80, "owner": 150, "title": 300}, titles={"title": "What must be so"})
+        self.rows.objects = [pn.Column(parts.heading(title), table, sizing_mode="stretch_width")]
+        self.go()
+
+
+def blocker(view: View, row: dict) -> pn.viewable.Viewable:
+    """One thing that blocks, what its criterion means, the way to its subject, and waiving the criterion for the subject. row: as in blockers."""
+    reader, subject = view.reader, row.get("subjid") or ""
+    means = reader.rows("SELECT definition, lines FROM criteria WHERE criterion = $criterion", {"criterion": row["criterion"]})
+    told = {
+        "Criterion": f"{row['criterion']} {row['title']}", "Means": means.definition.iloc[0] if len(means) else "", "Checklist lines": means.lines.iloc[0] if len(means) else "",
+        "On": ", ".join(str(row[c]) for c in ("siteid", "subjid", "visit", "form") if row.get(c)), "What blocks": row["what"], "Who must act": row["owner"],
+    }  # fmt: skip
+    link = f'<a href="{parts.text(view.link("subjects", study=reader.study_id, subject=subject))}">Subject {parts.text(subject)}: everything about it</a>'
+    waiving = reviewing.waiver(view, f"{row['criterion']} {subject}", f"{row['criterion']} for {subject}") if subject else parts.markup('<p class="quiet">It is on no subject: waive the line of the checklist.</p>')
+    return parts.side_by_side(
+        pn.Column(parts.facts(told), *([parts.markup(link)] if subject else []), sizing_mode="stretch_width"),
+        pn.Column(parts.heading("Waiver", "A waived criterion no longer keeps this subject from being clean until the date given."), waiving, sizing_mode="stretch_width"),
+    )
 
 
 def _numbers(view: View, reader: Reader, lines: pd.DataFrame, rows: _Rows) -> list[pn.viewable.Viewable]:
@@ -112,10 +139,10 @@ def _numbers(view: View, reader: Reader, lines: pd.DataFrame, rows: _Rows) -> li
     not_run = lines[lines.status.eq("not run")]
     definition = f"Subjects that meet every criterion of the study's clean list, version {subjects.version}. Of {int(subjects.unknown)} it is not known, because a criterion was not run and nothing else blocks them."
     shown = [
-        parts.number("Checklist lines done", int(lines.status.isin(portfolio.DONE).sum()), len(lines), "Lines that are done, attested, waived or signed, of all lines of the lock checklist."),
-        parts.number("Lines not run", len(not_run), len(lines), "Lines that nobody can judge: a criterion behind them was not run. Not run is not done."),
-        parts.number("Clean subjects", subjects.clean, subjects.of, definition, "percent", href=view.link("subjects")),
-        parts.number("Left to clear", left, definition=f"Rows that block, without those that are waived for their subject. {LAST}", change=moved, rows=lambda: rows.show("All that is left to clear")),
+        parts.number("Checklist lines done", int(lines.status.isin(portfolio.DONE).sum()), len(lines), "Lines that are done, attested, waived or signed, of all lines of the lock checklist.", rows=lambda: rows.lines("Lines that are done", lines[lines.status.isin(portfolio.DONE)])),
+        parts.number("Lines not run", len(not_run), len(lines), "Lines that nobody can judge: a criterion behind them was not run. Not run is not done.", rows=lambda: rows.lines("Lines that are not run", not_run)),
+        parts.number("Clean subjects", subjects.clean, subjects.of, definition, "percent", href=view.link("subjects", clean="ready")),
+        parts.number("Left to clear", left, definition=f"Rows that block, without those that are waived for their subject. {LAST}", change=moved, rows=lambda: rows.show("All that is left to clear", left=True)),
     ]
     if one := _forecast(reader):
         range_ = f"{one['early']} to {one['late'] or 'no latest date'}" if one["early"] else "not forecast"
@@ -124,7 +151,7 @@ def _numbers(view: View, reader: Reader, lines: pd.DataFrame, rows: _Rows) -> li
     return shown
 
 
-def _burn_down(view: View, reader: Reader) -> pn.viewable.Viewable:
+def _burn_down(view: View, reader: Reader, rows: _Rows) -> pn.viewable.Viewable:
     """What was left at each of the last cut-off dates, and the forecast from there."""
     known = []
     for cutoff in sorted(c for c in reader.cutoffs() if c <= reader.as_of)[-WEEKS:]:
@@ -144,7 +171,7 @@ def _burn_down(view: View, reader: Reader) -> pn.viewable.Viewable:
     else:
         frame = pd.concat([frame, _band(reader.as_of, frame.left.iloc[-1], told)], ignore_index=True)
         said += f". {told['part'].capitalize()} between {told['early']} and {told['late'] or 'no known date'}; attestations, freezing and signatures come after."
-    return parts.plot(figures.burn_down(frame.astype({"left": float, "low": float, "high": float}), title="Left to clear"), said)
+    return parts.plot(figures.burn_down(frame.astype({"left": float, "low": float, "high": float}), title="Left to clear"), said, lambda row: rows.show(f"What was left to clear on {row['day']}", cutoff=row["day"], left=True))
 
 
 def _forecast(reader: Reader) -> dict:
@@ -169,12 +196,27 @@ def _owners(view: View, reader: Reader, rows: _Rows) -> pn.viewable.Viewable:
     owners = reader.rows(OWNERS, view.filters)
     if owners.empty:
         return parts.state("nothing", "Nothing blocks under these filters.")
-    buttons = [pmui.Button(label=f"{owner}: {n:,}", variant="outlined", size="small", margin=3, on_click=lambda _, o=owner: rows.show(f"What blocks, for {o}", owner=o)) for owner, n in owners.itertuples(index=False)]
-    return pn.Column(parts.plot(figures.bars(owners, "owner", "blockers", title="Left to clear, by who must act", across=True)), pn.FlexBox(*buttons, sizing_mode="stretch_width"), sizing_mode="stretch_width")
+
+    def of(owner: str) -> None:
+        rows.show(f"What blocks, for {owner}", owner=owner)
+
+    buttons = [pmui.Button(label=f"{owner}: {n:,}", variant="outlined", size="small", margin=3, on_click=lambda _, o=owner: of(o)) for owner, n in owners.itertuples(index=False)]
+    return pn.Column(parts.plot(figures.bars(owners, "owner", "blockers", title="Left to clear, by who must act", across=True), on_tap=lambda row: of(row["owner"])), pn.FlexBox(*buttons, sizing_mode="stretch_width"), sizing_mode="stretch_width")
 
 
-def _checklist(view: View, lines: pd.DataFrame, rows: _Rows) -> pn.viewable.Viewable:
-    """The checklist line by line, the blocking rows of a line, and attesting it."""
+def _checklist(view: View, lines: pd.DataFrame, rows: _Rows, entered: Callable[[pd.DataFrame], None]) -> pn.viewable.Viewable:
+    """The checklist line by line, the blocking rows of a line, and attesting or waiving it; `entered` is told how the lines stand after that."""
+    table = pn.pane.HTML(_lines(lines), stylesheets=[STYLE], sizing_mode="stretch_width", margin=(4, 8))
+
+    def again() -> None:
+        now = view.reader.checklist()
+        table.object = _lines(now)
+        entered(now)
+
+    return pn.Column(_line_tools(view, lines, rows, again), table, sizing_mode="stretch_width")
+
+
+def _lines(lines: pd.DataFrame) -> str:
     head = "".join(f'<th scope="col">{name}</th>' for name in ("Line", "What must be so", "Status", "Subjects without", "Blockers", "Owner", "Evidence"))
     body = "".join(
         f'<tr><td class="n">{row.line}</td><td>{parts.text(row.title)}</td><td class="s {parts.text(row.status)}">{parts.text(MARKS.get(row.status, row.status))}</td>'
@@ -182,42 +224,32 @@ def _checklist(view: View, lines: pd.DataFrame, rows: _Rows) -> pn.viewable.View
         f"<td>{parts.text(row.owner)}</td><td>{parts.text(row.evidence)}</td></tr>"
         for row in lines.itertuples()
     )
-    table = pn.pane.HTML(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>", stylesheets=[STYLE], sizing_mode="stretch_width", margin=(4, 8))
-    return pn.Column(_line_tools(view, lines, rows), table, sizing_mode="stretch_width")
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
-def _line_tools(view: View, lines: pd.DataFrame, rows: _Rows) -> pn.viewable.Viewable:
+def _line_tools(view: View, lines: pd.DataFrame, rows: _Rows, again: Callable[[], None]) -> pn.viewable.Viewable:
     reader = view.reader
     options = {f"{row.line}  {row.title}": row.line for row in lines.itertuples()}
     line = pmui.Select(label="Line", options=options, value=int(lines.line.iloc[0]), size="small", width=420, margin=(6, 8))
     show = pmui.Button(label="Show what blocks it", variant="outlined", size="small", margin=(14, 8))
-    made = pmui.TextInput(label="What you attest, in words", size="small", width=320, margin=(6, 8))
-    attest = pmui.Button(label="Attest", size="small", margin=(14, 8))
-    said = pn.Column(sizing_mode="stretch_width", margin=0)
+    entering = pn.Column(sizing_mode="stretch_width", margin=0)
     kinds = {row.line: row.kind for row in lines.itertuples()}
 
     def shown(*_: object) -> None:
-        offer = kinds[line.value] == "attested" and reader.may("attest") and not view.cutoff and reader.role in ready.lines()[line.value - 1].roles
-        made.visible = attest.visible = offer
         show.disabled = kinds[line.value] != "computed"
+        offered = [parts.guarded(lambda: reviewing.attestation(view, line.value, again))] if kinds[line.value] == "attested" else []
+        if kinds[line.value] != "signed":
+            offered.append(parts.guarded(lambda: reviewing.waiver(view, f"line {line.value}", f"line {line.value}", again)))
+        entering.objects = offered or [parts.markup('<p class="quiet">The sign-off is given with <code>cdm lock sign</code>, each person with their own password.</p>')]
 
     def blocking(_: object) -> None:
         criteria = reader.rows("SELECT criterion FROM criteria WHERE list_contains(string_split(lines, ' '), $n) ORDER BY criterion", {"n": str(line.value)})
         rows.show(f"What blocks line {line.value}", " ".join(criteria.criterion) or "none")
 
-    def entered(_: object) -> None:
-        try:
-            reader.attest(line.value, made.value or "")
-        except CdmError as error:
-            said.objects = [parts.state("not entered", str(error))]
-            return
-        view.param.trigger("cutoff")
-
     line.param.watch(shown, "value")
     show.on_click(blocking)
-    attest.on_click(entered)
     shown()
-    return pn.Column(pn.FlexBox(line, show, made, attest, sizing_mode="stretch_width", margin=(8, 0, 0, 0)), said, sizing_mode="stretch_width")
+    return pn.Column(pn.FlexBox(line, show, sizing_mode="stretch_width", margin=(8, 0, 0, 0)), entering, sizing_mode="stretch_width")
 
 
 def _grid(view: View, reader: Reader, rows: _Rows) -> pn.viewable.Viewable:
@@ -231,9 +263,13 @@ def _grid(view: View, reader: Reader, rows: _Rows) -> pn.viewable.Viewable:
     site = parts.choice("Site", {"all sites": "", **{s: s for s in sites}})
     criterion = parts.choice("Criterion", {"all": "", **{f"{c} {named[c]}": c for c in criteria}}, width=380)
     button = pmui.Button(label="Show the rows", variant="outlined", size="small", margin=(14, 8))
-    button.on_click(lambda _: rows.show(f"What blocks{f' at site {site.value}' if site.value else ''}{f': {named[criterion.value]}' if criterion.value else ''}", criterion.value, site.value))
+
+    def show(criterion: str, site: str) -> None:
+        rows.show(f"What blocks{f' at site {site}' if site else ''}{f': {named[criterion]}' if criterion else ''}", criterion, site)
+
+    button.on_click(lambda _: show(criterion.value, site.value))
     key = "; ".join(f"{c} {named[c]}" for c in criteria) + f". {LAST}"
-    return pn.Column(parts.plot(figures.heat_map(whole, "criterion", "site", "blockers", title="Blocking rows by site and criterion"), key), pn.FlexBox(site, criterion, button, margin=(8, 0, 0, 0)), sizing_mode="stretch_width")
+    return pn.Column(parts.plot(figures.heat_map(whole, "criterion", "site", "blockers", title="Blocking rows by site and criterion"), key, lambda row: show(row["criterion"], row["site"])), pn.FlexBox(site, criterion, button, margin=(8, 0, 0, 0)), sizing_mode="stretch_width")
 
 
 def _criteria(view: View, reader: Reader, rows: _Rows) -> pn.viewable.Viewable:

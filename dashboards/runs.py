@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
@@ -15,7 +17,8 @@ TITLE = "Runs and trail"
 SLUG = "runs"
 CHECKS = """SELECT outcome, check_id, title, severity, action, n_findings, reason, round(seconds, 2) AS seconds,
                    CASE outcome WHEN 'error' THEN 0 WHEN 'not run' THEN 1 WHEN 'findings' THEN 2 ELSE 3 END AS first
-            FROM check_runs WHERE $outcome = '' OR outcome = $outcome"""
+            FROM check_runs WHERE $outcome = '' OR list_contains(string_split($outcome, ' or '), outcome)"""
+OUTCOMES = {"all": "", "not run or error": "not run or error", "error": "error", "not run": "not run", "findings": "findings", "clean": "clean"}
 COUNTS = "SELECT outcome, count(*) AS n FROM check_runs GROUP BY outcome"
 TRAIL = {"seq": "Entry", "when": "When (UTC, local offset)", "who": "Who (role)", "act": "Act", "subject": "What", "field": "Field", "old": "Old", "new": "New", "reason": "Why"}
 WIDTHS = {"seq": 60, "when": 150, "who": 130, "act": 85, "subject": 105, "field": 80, "old": 105, "run": 125, "status": 85, "as_of": 100, "by": 80, "shown": 75, "started_at": 135, "finished_at": 135}
@@ -29,38 +32,60 @@ def page(view: View) -> pn.viewable.Viewable:
 def _page(view: View) -> pn.viewable.Viewable:
     reader = view.reader
     runs, trail, chain = reader.runs(), reader.journal(), reader.chain()
+    spot, go = parts.mark()
+    outcome = parts.in_address("outcome", parts.choice("Outcome", OUTCOMES, width=180))
+    ended = parts.choice("Runs", {"all": "", "not complete": "not complete"})
+
+    def show(tab: int, widget: pmui.Select | None = None, value: str = "") -> None:
+        tabs.active = tab
+        if widget:
+            widget.value = value
+        go()
+
+    tabs = parts.tabs(("Checks of this run", lambda: _checks(reader, outcome)), ("Runs", lambda: _runs(reader, runs, ended)), ("Journal", lambda: _trail(reader, trail)))
     return pn.Column(
         parts.heading(TITLE, f"What is shown elsewhere is run {reader.run}, results of {reader.as_of}.", level=1),
-        parts.cards(*_numbers(reader, runs, trail)),
+        parts.cards(*_numbers(reader, runs, trail, lambda kind: show(0, outcome, kind), lambda: show(1, ended, "not complete"), lambda: show(2))),
         parts.state("✔ chain whole" if chain.ok else "✖ CHAIN BROKEN", f"The journal: {chain.said}"),
-        parts.tabs(("Checks of this run", lambda: _checks(reader)), ("Runs", lambda: _runs(reader, runs)), ("Journal", lambda: _trail(reader, trail))),
+        spot, tabs,
         sizing_mode="stretch_width",
-    )
+    )  # fmt: skip
 
 
-def _numbers(reader: Reader, runs: pd.DataFrame, trail: pd.DataFrame) -> list[pn.viewable.Viewable]:
+def _numbers(reader: Reader, runs: pd.DataFrame, trail: pd.DataFrame, checks: Callable[[str], None], failures: Callable[[], None], entries: Callable[[], None]) -> list[pn.viewable.Viewable]:
     shown = []
     if reader.has("check_runs"):
         counts = dict(reader.rows(COUNTS).itertuples(index=False))
         every = sum(counts.values())
         told = {"error": "Checks that ended in an error.", "not run": "Checks that could not run; each says why. Not run is not clean.", "findings": "Checks with at least one finding.", "clean": "Checks that ran and found nothing."}
-        shown = [parts.number(f"Checks: {outcome}", counts.get(outcome, 0), every, f"{definition} Of all checks of this run.") for outcome, definition in told.items()]
+        shown = [parts.number(f"Checks: {outcome}", counts.get(outcome, 0), every, f"{definition} Of all checks of this run.", rows=lambda kind=outcome: checks(kind)) for outcome, definition in told.items()]
     failed = int(runs.status.ne("complete").sum())
-    shown.append(parts.number("Runs not complete", failed, len(runs), "Runs that failed, or that are running or were killed; of all runs of this study."))
-    shown.append(parts.number("Journal entries", len(trail), definition="Decisions that people and the system took, each sealed to the one before."))
+    shown.append(parts.number("Runs not complete", failed, len(runs), "Runs that failed, or that are running or were killed; of all runs of this study.", rows=failures))
+    shown.append(parts.number("Journal entries", len(trail), definition="Decisions that people and the system took, each sealed to the one before.", rows=entries))
     return shown
 
 
-def _checks(reader: Reader) -> pn.viewable.Viewable:
-    outcome = parts.choice("Outcome", {"all": "", "error": "error", "not run": "not run", "findings": "findings", "clean": "clean"})
+def _checks(reader: Reader, outcome: pmui.Select) -> pn.viewable.Viewable:
     table = parts.Table(
-        reader, CHECKS, {"outcome": ""}, name="checks", sort=[("first", False)], key=["check_id"], hide=["first"], size=20, titles={"n_findings": "Findings", "reason": "Why"}, widths={"title": 260, "reason": 320, "outcome": 90},
+        reader, CHECKS, {"outcome": outcome.value}, name="checks", sort=[("first", False)], key=["check_id"], hide=["first"], size=20, titles={"n_findings": "Findings", "reason": "Why"}, widths={"title": 260, "reason": 320, "outcome": 90},
     )  # fmt: skip
     outcome.param.watch(lambda event: table.select(CHECKS, {"outcome": event.new}), "value")
     return pn.Column(pn.Row(outcome, margin=(8, 0, 0, 0)), table, sizing_mode="stretch_width")
 
 
-def _runs(reader: Reader, runs: pd.DataFrame) -> pn.viewable.Viewable:
+def _runs(reader: Reader, runs: pd.DataFrame, ended: pmui.Select) -> pn.viewable.Viewable:
+    place = pn.Column(sizing_mode="stretch_width", margin=0)
+
+    def draw(*_: object) -> None:
+        chosen = runs[runs.status.ne("complete")] if ended.value else runs
+        place.objects = [_run_table(reader, chosen) if len(chosen) else parts.state("nothing", "Every run is complete.")]
+
+    ended.param.watch(draw, "value")
+    draw()
+    return pn.Column(pn.Row(ended, margin=(8, 0, 0, 0)), place, sizing_mode="stretch_width")
+
+
+def _run_table(reader: Reader, runs: pd.DataFrame) -> pn.viewable.Viewable:
     return frame_table(reader, runs.assign(shown=runs.shown.map({True: "◀ shown", False: ""}), started_at=runs.started_at.map(_moment), finished_at=runs.finished_at.map(_moment)), {"run": "Run", "status": "Outcome", "as_of": "Cut-off", "snapshot": "Snapshot", "started_at": "Started (UTC)", "finished_at": "Finished (UTC)", "by": "By", "error": "Why it failed", "shown": ""}, "runs")  # fmt: skip
 
 
@@ -82,7 +107,7 @@ def frame_table(reader: Reader, rows: pd.DataFrame, titles: dict[str, str], name
     long = {"new", "old", "reason", "error", "subject", "when", "who", "snapshot"}
     grid = pn.widgets.Tabulator(
         rows, show_index=False, disabled=True, selectable=False, titles=titles, pagination="remote", page_size=15, layout="fit_columns", theme="simple",
-        formatters={c: {"type": "textarea" if c in long else "plaintext"} for c in rows.columns}, sizing_mode="stretch_width", margin=(0, 8), widths={c: w for c, w in WIDTHS.items() if c in rows.columns}, stylesheets=[parts.GRID],
+        formatters={c: {"type": "textarea" if c in long else "plaintext"} for c in rows.columns}, editors=dict.fromkeys(rows.columns), sizing_mode="stretch_width", margin=(0, 8), widths={c: w for c, w in WIDTHS.items() if c in rows.columns}, stylesheets=[parts.GRID],
     )  # fmt: skip
 
     def left() -> pd.DataFrame:

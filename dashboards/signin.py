@@ -1,7 +1,8 @@
 """Sign-in to the dashboard: who a request comes from, for how long, and the headers that keep a page to its own server.
 
-Three ways, and none on one's own machine: `password` (the password file of the data folder), `oidc` (Panel's OAuth providers, set up by
-PANEL_OAUTH_PROVIDER, PANEL_OAUTH_KEY, …) and `proxy` (an authenticating proxy that passes the user name with a shared secret).
+Three ways, and none on one's own machine: `password` (the password file of the data folder), `oidc` (Panel's OAuth with an OpenID provider,
+set up by CDM_OIDC_ISSUER, PANEL_OAUTH_KEY and PANEL_OAUTH_SECRET; see tokens.py for what a token must prove) and `proxy` (an authenticating
+proxy that passes the user name with a shared secret).
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import json
 import os
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
@@ -20,8 +23,9 @@ from urllib.parse import urlsplit
 import panel as pn
 from bokeh.server.auth_provider import AuthProvider
 from bokeh.util.token import get_token_payload
-from panel.auth import OAuthProvider
-from tornado.web import OutputTransform, RequestHandler
+from panel.auth import GenericLoginHandler, OAuthProvider
+from tornado.httpclient import AsyncHTTPClient, HTTPResponse
+from tornado.web import HTTPError, OutputTransform, RequestHandler
 from tornado.websocket import WebSocketHandler
 
 from cdmlib import board, people
@@ -29,11 +33,15 @@ from cdmlib import study as studies
 from cdmlib.board import Visitor
 from cdmlib.errors import CdmError
 
+from . import tokens
+
 WAYS = ("none", "password", "oidc", "proxy")
 IDLE = 15 * 60  # seconds without a request or an entry, after which a person is signed out
 LONGEST = 0.5  # days after which a person must sign in again
 SHORTEST_SECRET = 32  # characters of the secret that a proxy proves itself with
 IDENTITY = "Cdm-Visitor"  # our own header: set here for each request, never taken from outside; it goes into the signed session token
+ISSUER = "CDM_OIDC_ISSUER"  # the address of the OpenID provider, in the environment
+NOT_KEPT = ("access_token", "id_token", "refresh_token", "oauth_expiry")  # cookies of Panel that nothing here reads: tokens stay on the server
 WRONG = "User name or password is not right; after five wrong ones in a row you must wait for 15 minutes."
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
@@ -103,9 +111,14 @@ class Door:
         if self.way == "proxy" and len(self.secret) < SHORTEST_SECRET:
             raise CdmError(f"The proxy must prove itself: set CDM_PROXY_SECRET to {SHORTEST_SECRET} characters at least, and have it send them as Cdm-Proxy-Secret.")
         if self.way == "oidc":
-            missing = [name for name in ("PANEL_OAUTH_PROVIDER", "PANEL_OAUTH_KEY", "PANEL_OAUTH_SECRET", "PANEL_OAUTH_ENCRYPTION") if not os.environ.get(name)]
+            missing = [name for name in (ISSUER, "PANEL_OAUTH_KEY", "PANEL_OAUTH_SECRET") if not os.environ.get(name)]
             if missing:
-                raise CdmError(f"Sign-in with an identity provider needs {', '.join(missing)} in the environment; see the Panel manual on OAuth.")
+                raise CdmError(f"Sign-in with an identity provider needs {', '.join(missing)} in the environment: the provider's address, and the client id and secret that it gave to this dashboard.")
+            issuer = urlsplit(os.environ[ISSUER])
+            if not (issuer.scheme == "https" or (issuer.scheme == "http" and loopback(issuer.hostname or ""))) or issuer.query:
+                raise CdmError(f"{ISSUER} must be the https address of the identity provider, such as https://id.example.org; given {os.environ[ISSUER]!r}.")
+            if os.environ.get("PANEL_OAUTH_PROVIDER", "generic") != "generic":
+                raise CdmError("PANEL_OAUTH_PROVIDER must be `generic`, or not be set: every OpenID provider says by itself where it is asked.")
             if os.environ.get("PANEL_OAUTH_OPTIONAL") or os.environ.get("PANEL_OAUTH_GUEST_ENDPOINTS"):
                 raise CdmError("Sign-in can't be optional: unset PANEL_OAUTH_OPTIONAL and PANEL_OAUTH_GUEST_ENDPOINTS.")
 
@@ -168,7 +181,7 @@ def _identified(handler: RequestHandler, person: str, key: str, door: Door) -> s
     """Write who it is into our own header; None when nobody, when signed out, or when the session token is somebody else's."""
     if IDENTITY in handler.request.headers:
         del handler.request.headers[IDENTITY]
-    if not person or not door.sign_ins.open(key):
+    if not person or any(c.isspace() for c in person) or not door.sign_ins.open(key):
         return None
     said = f"{person} {key}"
     if isinstance(handler, WebSocketHandler):
@@ -244,10 +257,11 @@ class _Proxy(_Provider):
 
 
 class _Oidc(OAuthProvider):
-    """Panel's own OAuth provider; whom it names is a person of a study by id."""
+    """Panel's own OAuth with an OpenID provider; whom a good token names is a person of a study by id."""
 
     def __init__(self, door: Door) -> None:
-        self.door = door
+        self.door, self.issuer = door, tokens.Issuer(os.environ[ISSUER])
+        pn.config.oauth_expiry = LONGEST
         super().__init__(login_endpoint="/login", logout_endpoint="/logout")
 
     @property
@@ -261,11 +275,11 @@ class _Oidc(OAuthProvider):
         return user
 
     @property
-    def login_handler(self) -> type[RequestHandler]:
-        return type("Login", (_Cookies, super().login_handler), {"door": self.door})
+    def login_handler(self):
+        return type("Login", (_OidcLogin,), {"door": self.door, "issuer": self.issuer})
 
     @property
-    def logout_handler(self) -> type[RequestHandler]:
+    def logout_handler(self):
         return type("Logout", (_Logout,), {"door": self.door})
 
 
@@ -283,8 +297,89 @@ class _Cookies:
     door: Door
 
     def set_cookie(self, name: str, value: str | bytes, *args: object, **kwargs: object) -> None:
+        if name in NOT_KEPT and value:
+            return
         kwargs |= {"secure": self.door.secure, "httponly": True, "samesite": "Lax"}
         super().set_cookie(name, value, *args, **kwargs)  # type: ignore[misc]
+
+
+class _OidcLogin(_Cookies, GenericLoginHandler):
+    """Sends people to the OpenID provider and lets them in with a good token alone."""
+
+    issuer: tokens.Issuer
+    said: dict = {}  # noqa: RUF012  replaced as a whole
+
+    async def get(self) -> None:
+        try:
+            self.said = await self.issuer.read()
+        except tokens.Refused as error:
+            raise HTTPError(502, log_message=str(error)) from None
+        await super().get()
+
+    def get_auth_http_client(self) -> _Checking:
+        return _Checking(super().get_auth_http_client(), self._check)
+
+    async def _check(self, request: object, body: bytes) -> None:
+        """Refuse what the token endpoint answered unless it names a person with a good token."""
+        if getattr(request, "url", request) != self._OAUTH_ACCESS_TOKEN_URL:
+            return
+        try:
+            said = json.loads(body)
+            claims = await self.issuer.claims(said.get("id_token") if isinstance(said, dict) else None, pn.config.oauth_key)
+        except (ValueError, tokens.Refused) as error:
+            raise HTTPError(401, log_message=f"The identity provider's token was refused: {error}.") from None
+        person = claims.get(pn.config.oauth_jwt_user or self._USER_KEY)
+        if not isinstance(person, str) or not _plain(person):
+            raise HTTPError(401, log_message="The identity provider's token names no person of a study: set PANEL_OAUTH_JWT_USER to the claim that holds the user name.")
+
+    def write_error(self, status_code: int, **kwargs: object) -> None:
+        error = (kwargs.get("exc_info") or (None, None, None))[1]
+        self.clear_all_cookies()
+        said = error.log_message if isinstance(error, HTTPError) and error.log_message else "The sign-in did not succeed."
+        self.finish(_page("Not signed in", f'<p role="alert">{escape(str(said))}</p><p><a href="./">Sign in again</a></p>'))
+
+    @property
+    def _redirect_uri(self) -> str:
+        here = self.request.host.lower()
+        origin = next((origin for origin in self.door.served_to if urlsplit(origin).netloc.lower() == here), self.door.served_to[0])
+        return pn.config.oauth_redirect_uri or f"{origin.rstrip('/')}/login"
+
+    @property
+    def _USER_KEY(self) -> str:
+        return "preferred_username"  # people's ids are user names, and no addresses
+
+    @property
+    def _SCOPE(self) -> list[str]:
+        return os.environ.get("PANEL_OAUTH_SCOPE", "openid,email,profile").split(",")
+
+    @property
+    def _OAUTH_ACCESS_TOKEN_URL(self) -> str:
+        return self.said["token_endpoint"]
+
+    @property
+    def _OAUTH_AUTHORIZE_URL(self) -> str:
+        return self.said["authorization_endpoint"]
+
+    @property
+    def _OAUTH_USER_URL(self) -> None:
+        return None
+
+    @property
+    def _OAUTH_LOGOUT_URL(self) -> str:
+        return "./logout"
+
+
+@dataclass(frozen=True)
+class _Checking:
+    """The client that asks the provider, with a check of each answer before anything is made of it."""
+
+    client: AsyncHTTPClient
+    check: Callable[[object, bytes], Awaitable[None]]
+
+    async def fetch(self, request: object, **how: object) -> HTTPResponse:
+        response = await self.client.fetch(request, **how)
+        await self.check(request, response.body)
+        return response
 
 
 class _Login(_Cookies, RequestHandler):

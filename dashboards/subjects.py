@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
 import itertools
+from collections.abc import Callable
 
 import pandas as pd
 import panel as pn
 
-from cdmlib import figures
+from cdmlib import figures, trace
 from cdmlib.board import Reader, View, where
 
-from . import parts
+from . import parts, reviewing
 from .later import later
 
 TITLE = "Subjects"
@@ -21,6 +24,12 @@ COUNTS = f"""
     SELECT count(*) AS subjects, count(CASE WHEN ready THEN 1 END) AS clean, count(CASE WHEN status = 'not run' THEN 1 END) AS not_known,
            count(CASE WHEN blockers = 1 THEN 1 END) AS nearly, CAST(coalesce(sum(blockers), 0) AS BIGINT) AS blockers
     FROM   readiness WHERE level = 'subject' AND criterion = 'all' AND {FILTERED} AND ($owner = '' OR owner LIKE '%' || $owner || '%')"""
+BLOCKERS = """
+    SELECT b.siteid, b.subjid, b.criterion, b.title, b.visit, b.form, b.what, b.owner FROM blockers AS b
+    JOIN   readiness AS a ON a.level = 'subject' AND a.criterion = 'all' AND a.subjid = b.subjid
+    JOIN   readiness AS r ON r.level = 'subject' AND r.criterion = b.criterion AND r.subjid = b.subjid AND r.status = 'blocked'
+    WHERE  b.criterion IN (SELECT criterion FROM criteria WHERE clean) AND ($site = '' OR b.siteid = $site) AND ($subject = '' OR b.subjid = $subject)
+      AND  ($owner = '' OR a.owner LIKE '%' || $owner || '%')"""
 GRID = """
     SELECT siteid, subjid, max(CASE WHEN criterion = 'all' THEN CASE WHEN ready THEN 'clean' WHEN status = 'not run' THEN 'not known' ELSE 'not clean' END END) AS status,
            max(CASE WHEN criterion = 'all' THEN blockers END) AS blockers, max(CASE WHEN criterion = 'all' THEN owner END) AS owner{columns}
@@ -46,6 +55,7 @@ RESULTS = {  # tables of results: column by what it is used for, collected befor
     "Laboratory": ("lb", {"name": "lbtest", "code": "lbtestcd", "unit": "lbstresu lborresu", "day": "lbdtc", "value": "lbstresn lborresn", "low": "lbstnrlo lbornrlo", "high": "lbstnrhi lbornrhi"}),
     "Vital signs": ("vs", {"name": "vstest", "code": "vstestcd", "unit": "vsstresu vsorresu", "day": "vsdtc", "value": "vsstresn vsorresn", "low": "", "high": ""}),
 }  # fmt: skip
+VALUES = "SELECT form, visit, record_key, field, value FROM items WHERE subjid = $subject"
 HISTORY = """
     SELECT source, dataset, record_key, visit, form, field, value FROM items WHERE subjid = $subject
     ORDER BY source, dataset, record_key, field, visit, form, value"""
@@ -64,22 +74,37 @@ def _tracker(view: View) -> pn.viewable.Viewable:
     given = view.filters
     criteria = reader.rows("SELECT criterion, title, definition, outcome, reason FROM criteria WHERE clean ORDER BY outcome = 'not run', criterion")
     counts = next(reader.rows(COUNTS, given).itertuples())
-    clean = parts.choice("Subjects that are", CLEAN)
+    clean = parts.in_address("clean", parts.choice("Subjects that are", CLEAN))
     sql = GRID.format(columns="".join(CELL.format(id_) for id_ in criteria.criterion), filtered=FILTERED)
     few = {"few": ""}
     table = parts.Table(
-        reader, sql, given | {"clean": "", **few}, name="subjects", sort=[("blockers", True)], key=["siteid", "subjid"], size=20,
+        reader, sql, given | {"clean": clean.value, **few}, name="subjects", sort=[("blockers", True)], key=["siteid", "subjid"], size=20,
         titles={"status": "Subject is", "owner": "Who must act"} | dict(zip(criteria.criterion, criteria.title, strict=True)),
-        widths={c: 70 for c in criteria.criterion} | {"blockers": 70, "owner": 92, "status": 76}, on_row=lambda row: setattr(view, "subject", str(row["subjid"])),
+        widths={c: 62 for c in criteria.criterion} | {"siteid": 44, "subjid": 74, "blockers": 62, "owner": 76, "status": 64}, on_cell=lambda row, column: cell(row, column),
         nothing="No subject matches.",
     )  # fmt: skip
     table.paint(_shade, list(criteria.criterion))
+
+    rows, (spot, go), (above, top) = pn.Column(sizing_mode="stretch_width", margin=0), parts.mark(), parts.mark()
+    named = dict(zip(criteria.criterion, criteria.title, strict=True))
+
+    def cell(row: dict, column: str) -> None:
+        if column in named and row[column] not in ("", "✓"):
+            rows.objects = [parts.guarded(lambda: _cell(view, str(row["subjid"]), column, named[column]))]
+            go()
+        elif column not in named:
+            view.subject = str(row["subjid"])
 
     def show(chosen: str, nearly: bool = False) -> None:
         few["few"] = "yes" if nearly else ""
         if clean.value == chosen:
             listed()
         clean.value = chosen
+        top()
+
+    def blocking() -> None:
+        rows.objects = [parts.heading("Things to clear on subjects"), parts.Table(reader, BLOCKERS, given, name="blockers", sort=[("siteid", False)], titles={"what": "What blocks"}, widths={"criterion": 70, "title": 150}, on_row=lambda row: setattr(view, "subject", str(row["subjid"])))]
+        go()
 
     def listed(*_: object) -> None:
         table.select(sql, given | {"clean": clean.value, **few})
@@ -95,12 +120,25 @@ def _tracker(view: View) -> pn.viewable.Viewable:
             parts.number("Clean subjects", counts.clean, counts.subjects, said, "percent", rows=lambda: show("ready")),
             parts.number("One thing to clear", counts.nearly, counts.subjects, "Subjects that a single blocker keeps from being clean.", "", counts.nearly, rows=lambda: show("", True)),
             parts.number("Not known", counts.not_known, counts.subjects, "Subjects without a blocker of which a criterion was not run, so that nobody can say that they are clean.", "", counts.not_known, rows=lambda: show("not run")),
-            parts.number("Blockers", counts.blockers, None, "Things to clear on subjects, over all criteria of a clean subject.", "", counts.blockers, rows=lambda: show("blocked")),
+            parts.number("Blockers", counts.blockers, None, "Things to clear on subjects, over all criteria of a clean subject.", "", counts.blockers, rows=blocking),
         ),
-        parts.heading("Clean-subject tracker", "Each cell: ✓ met, a number of things to clear, ? not run, waived. A click on a row opens the subject."),
+        above, parts.heading("Clean-subject tracker", "Each cell: ✓ met, a number of things to clear, ? not run, waived. A click on a number shows what blocks, a click on a subject opens it."),
         *([parts.folded(f"{len(not_run)} of {len(criteria)} criteria were not run: nobody can say yet that a subject is clean", missing)] if missing else []),
-        clean, table, sizing_mode="stretch_width",
+        clean, table, spot, rows, sizing_mode="stretch_width",
     )  # fmt: skip
+
+
+def _cell(view: View, subject: str, criterion: str, title: str) -> pn.viewable.Viewable:
+    """What one criterion holds against one subject, and waiving it."""
+    reader = view.reader
+    one = next(reader.rows("SELECT status FROM readiness WHERE level = 'subject' AND subjid = $subject AND criterion = $criterion", {"subject": subject, "criterion": criterion}).itertuples())
+    reason = reader.value("SELECT reason FROM criteria WHERE criterion = $criterion", {"criterion": criterion})
+    link = parts.markup(f'<a href="{parts.text(view.link("subjects", subject=subject))}">Subject {parts.text(subject)}: everything about it</a>')
+    detail = pn.Column(parts.heading("Waiver"), reviewing.waiver(view, f"{criterion} {subject}", f"{criterion} for {subject}"), sizing_mode="stretch_width", margin=0)
+    if one.status == "not run":
+        return pn.Column(parts.heading(f"{subject}: {title}"), parts.state("not run", reason or "the results do not say why"), link, detail, sizing_mode="stretch_width")
+    table = parts.Table(reader, "SELECT siteid, subjid, visit, form, what, owner FROM blockers WHERE subjid = $subject AND criterion = $criterion", {"subject": subject, "criterion": criterion}, name=f"{criterion}_{_slug(subject)}", hide=["siteid", "subjid"], titles={"what": "What blocks"}, nothing="Nothing blocks here.")  # fmt: skip
+    return pn.Column(parts.heading(f"{subject}: {title}", "What keeps the subject from meeting it."), link, table, detail, sizing_mode="stretch_width")
 
 
 def _shade(value: object) -> str:
@@ -130,13 +168,21 @@ def _profile(view: View) -> pn.viewable.Viewable:
         later(lambda: _timeline(reader, given)),
         parts.tabs(
             ("To clear", lambda: parts.Table(reader, "SELECT b.criterion, b.title, b.visit, b.form, b.what, b.owner, CASE WHEN c.clean THEN 'yes' ELSE 'no' END AS to_be_clean FROM blockers AS b JOIN criteria AS c ON c.criterion = b.criterion WHERE b.subjid = $subject", given, name=f"to_clear_{_slug(subject)}", nothing="Nothing blocks this subject.", titles={"to_be_clean": "Needed to be clean"}, widths={"criterion": 80, "title": 190, "to_be_clean": 80})),
-            ("Findings", lambda: parts.Table(reader, "SELECT check_id, severity, status, visit, form, message, review_status, review_comment, owner, first_seen, finding_id FROM findings WHERE subjid = $subject", given, name=f"findings_{_slug(subject)}", sort=[("status", False)], hide=["finding_id"], nothing="No finding on this subject.", widths={"review_status": 90, "first_seen": 88})),
+            ("Findings", lambda: _findings(view, reader, given)),
             ("Queries", lambda: parts.Table(reader, "SELECT query_id, visit, form, coalesce(fieldlabel, field) AS fieldlabel, status, action_owner, age_days, opened_on, text, response FROM queries WHERE subjid = $subject", given, name=f"queries_{_slug(subject)}", sort=[("opened_on", True)], nothing="No query on this subject.", widths={"query_id": 70})),
             *((name, lambda name=name: _results(reader, name, given)) for name, (table, _) in RESULTS.items() if reader.has(table)),
+            ("Values", lambda: _values(view, reader, given)),
             ("History of values", lambda: _history(view, given)),
         ),
         sizing_mode="stretch_width",
     )  # fmt: skip
+
+
+def _findings(view: View, reader: Reader, given: dict) -> pn.viewable.Viewable:
+    """The subject's findings; a click on one shows the values that it was made on, and its review."""
+    detail, show = parts.detail()
+    table = parts.Table(reader, "SELECT check_id, severity, status, visit, form, message, review_status, review_comment, owner, first_seen, finding_id FROM findings WHERE subjid = $subject", given, name=f"findings_{_slug(str(given['subject']))}", sort=[("status", False)], hide=["finding_id"], nothing="No finding on this subject.", widths={"review_status": 90, "first_seen": 88}, on_row=lambda row: show(lambda: reviewing.finding(view, row["finding_id"])))  # fmt: skip
+    return pn.Column(table, detail, sizing_mode="stretch_width")
 
 
 def _slug(subject: str) -> str:
@@ -229,11 +275,59 @@ def _history(view: View, given: dict) -> pn.viewable.Viewable:
     rows = differences(states)
     if rows.empty:
         return parts.state("nothing", f"No value of this subject changed in the {len(states)} sets of results from {states[0][0]} to {states[-1][0]}.")
+    show, place = _lives(view, str(given["subject"]))
     return pn.Column(
-        parts.markup(f'<p class="quiet">From {parts.text(states[0][0])} to {parts.text(states[-1][0])}, {len(states)} sets of results. Type a field, a form or a value to follow it.</p>'),
-        parts.held(view.reader, rows, f"history_{_slug(str(given['subject']))}", widths={"when": 88, "snapshot": 150}),
-        sizing_mode="stretch_width",
-    )
+        parts.markup(f'<p class="quiet">From {parts.text(states[0][0])} to {parts.text(states[-1][0])}, {len(states)} sets of results. Type a field, a form or a value to follow it; a click on a changed value shows its whole life.</p>'),
+        parts.held(view.reader, rows, f"history_{_slug(str(given['subject']))}", widths={"when": 88, "snapshot": 150}, on_row=lambda row: show(row["record_key"], row["field"]) if row["field"] else None),
+        place, sizing_mode="stretch_width",
+    )  # fmt: skip
+
+
+def _values(view: View, reader: Reader, given: dict) -> pn.viewable.Viewable:
+    """Every value of the subject; a click shows what became of it."""
+    show, place = _lives(view, str(given["subject"]))
+    table = parts.Table(
+        reader, VALUES, given, name=f"values_{_slug(str(given['subject']))}", sort=[("form", False), ("visit", False), ("record_key", False)], key=["record_key", "field", "value"], nothing="This subject has no values.",
+        on_row=lambda row: show(row["record_key"], row["field"]), widths={"field": 110, "record_key": 190},
+    )  # fmt: skip
+    return pn.Column(parts.markup('<p class="quiet">Every value of the standard tables. A click on a row shows its life: as received, what was found, asked and decided.</p>'), table, place, sizing_mode="stretch_width")
+
+
+def _lives(view: View, subject: str) -> tuple[Callable[[str, str], None], pn.viewable.Viewable]:
+    """What shows the life of a value, and the place where it shows it."""
+    place, (spot, go) = pn.Column(sizing_mode="stretch_width", margin=0), parts.mark()
+
+    def show(record: str, field: str) -> None:
+        reader = view.reader
+
+        async def follow() -> None:  # every snapshot is read: meanwhile the server goes on with what others ask
+            found = await asyncio.to_thread(lambda: parts.guarded(lambda: _life(reader, subject, record, field)))
+            place.objects = [found]
+            go()
+
+        place.objects = [parts.state("loading", "Following the value through every snapshot …")]
+        pn.state.execute(follow)
+
+    return show, pn.Column(spot, place, sizing_mode="stretch_width", margin=0)
+
+
+def _life(reader: Reader, subject: str, record: str, field: str) -> pn.viewable.Viewable:
+    """The life of one value: where it came from, snapshot by snapshot, and what was found, asked and decided."""
+    life = reader.life(subject, record, field)
+    told = {"Record": life.record, "Standard column": f"{life.table}.{life.field}: {life.label}", "Made from": ", ".join(life.made_from) or "nothing in the source alone", "Value in the published results": "(blank)" if life.value is None else life.value, "Run": life.run}  # fmt: skip
+    shown = [parts.heading(f"The life of {life.table}.{life.field}", "As the published results and the journal have it."), parts.facts(told)]
+    for name, title in trace.HEADINGS.items():
+        rows = getattr(life, name)
+        hidden = name == "decisions" and not reader.may("see.runs")
+        shown.append(parts.heading(title, "" if rows else "Your role does not read the journal." if hidden else "None."))
+        shown += [parts.markup(parts.table(rows), styles={"overflow-x": "auto"})] if rows else []
+    if reader.may("export"):
+        def page() -> io.BytesIO:
+            reader.require("export")
+            return io.BytesIO(trace.page(reader.life(subject, record, field)).encode("utf-8"))
+
+        shown.append(parts.pmui.FileDownload(callback=page, filename=f"{reader.study_id}_{_slug(f'{subject}_{record}_{field}')}.html", label="Keep this life as a page", variant="outlined", size="small", margin=(8, 8)))
+    return pn.Column(*shown, sizing_mode="stretch_width")
 
 
 def differences(states: list[tuple[str, str, pd.DataFrame]]) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 from argon2 import PasswordHasher
 
-from cdmlib import board, checks, journal, people, readiness, standard
+from cdmlib import board, checks, journal, people, readiness, standard, trace
 from cdmlib import study as studies
 from cdmlib.board import Denied, NotThere, Reader, View, Visitor
 from cdmlib.errors import CdmError
@@ -25,6 +25,12 @@ SECRET = "VERUM-20"  # what only unblinded people may read
 EVERYBODY = set(ROLES)
 SEE = {page: EVERYBODY for page in board.PAGES} | {"reconciliation": EVERYBODY - {"cra"}, "runs": {"data manager", "lead", "programmer", "auditor"}}
 EXPORT = EVERYBODY - {"coder"}
+ENTER = {  # who enters what, and how: an act that the data layer refuses before it looks at anything else
+    "review": (EVERYBODY - {"auditor"}, lambda reader: reader.review("f2", {}, {"comment": "looked at"})),
+    "comment": (EVERYBODY - {"auditor"}, lambda reader: reader.comment("2", "", "asked again")),
+    "waive": ({"lead", "medical"}, lambda reader: reader.waive("line 8", "2024-06-30", "agreed with the sponsor")),
+    "attest": ({"data manager", "lead"}, lambda reader: reader.attest(1, "the team was told")),  # line 1; other lines have other roles
+}
 
 
 @pytest.fixture(autouse=True)
@@ -111,6 +117,34 @@ def test_each_role_reads_the_pages_and_exports_that_are_theirs_in_their_studies_
                 else:
                     with pytest.raises(Denied):
                         kept()
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_each_role_enters_what_is_its_own_on_every_page_that_it_sees_and_only_when_signed_in(two, role):
+    for act, (allowed, enter) in ENTER.items():
+        written = {"comment": "query.comment"}.get(act, act)
+        for page in board.PAGES:
+            if role not in SEE[page]:
+                continue
+            for signed_in in (False, True):
+                reader, before = Reader("one", Visitor(person(role), signed_in), page=page), len(journal.read(studies.load("one"), act=written))
+                if role in allowed and signed_in:
+                    enter(reader)
+                    continue
+                with pytest.raises(CdmError, match=r"may be done by|is attested by|signed in"):
+                    enter(reader)
+                assert len(journal.read(studies.load("one"), act=written)) == before, "a refused attempt leaves nothing behind"
+        entered = {(e.actor, e.role) for e in journal.read(studies.load("one"), act=written)}
+        assert entered == ({(person(role), role)} if role in allowed else set()), act
+        if role != "lead":  # who is a coder in study two
+            with pytest.raises(Denied):
+                enter(Reader("two", Visitor(person(role), True)))
+        elif "coder" not in allowed:
+            with pytest.raises(CdmError, match="lead is coder"):
+                enter(Reader("two", Visitor("lead", True)))
+        else:
+            enter(Reader("two", Visitor("lead", True)))
+            assert {(e.actor, e.role) for e in journal.read(studies.load("two"), act=written)} == {("lead", "coder")}
 
 
 @pytest.mark.parametrize("visitor", [Visitor("", True), Visitor("stranger", True), Visitor("LEAD", True), Visitor("lead ", True), Visitor("")])
@@ -276,6 +310,72 @@ def test_a_review_is_journalled_and_never_writes_over_somebody_else_unseen(two):
     for finding, given, said in (("zz", {"status": first}, "no finding"), ("f1", {"status": "Fine"}, "must be one of"), ("f1", {"expires": "soon"}, "YYYY-MM-DD"), ("f1", {"query": "x"}, "can't be entered")):
         with pytest.raises(CdmError, match=said):
             mine.review(finding, {"status": second, "comment": "looked at"}, given)
+
+
+def test_a_comment_on_a_query_is_journalled_never_written_over_unseen_and_taken_away_when_empty(two):
+    mine, theirs = Reader("one", Visitor("lead", True), page="queries"), Reader("one", Visitor("cra", True), page="queries")
+    theirs.comment("2", "", "=site called")
+    with pytest.raises(CdmError, match=r"cra entered '=site called' meanwhile"):
+        mine.comment("2", "", "mine")
+    mine.comment("2", "=site called", "mine")
+    assert {query: (entry.new, entry.actor) for query, entry in mine.comments().items()} == {"2": ("mine", "lead")}
+    assert [(e.old, e.new) for e in journal.read(studies.load("one"), act="query.comment")] == [("", "=site called"), ("=site called", "mine")]
+    mine.comment("2", "mine", " ")
+    assert mine.comments() == {}
+    for query, text, said in (("99", "x", "no EDC query"), ("2", "x" * 2001, "2,000 characters")):
+        with pytest.raises(CdmError, match=said):
+            mine.comment(query, "", text)
+
+
+def test_a_waiver_is_told_with_who_until_when_and_why(two):
+    reader = Reader("one", Visitor("medical", True), page="readiness")
+    assert reader.waiver("line 8") is None and reader.waiver("RD05 001") is None
+    reader.waive("RD05 001", "2024-06-30", "the page is lost")
+    entry = reader.waiver("RD05 001")
+    assert (entry.new, entry.actor, entry.role, entry.reason) == ("2024-06-30", "medical", "medical", "the page is lost")
+    for what, until, reason, said in (("RD05 999", "2024-06-30", "x y z", "no subject"), ("line 99", "2024-06-30", "x y z", "lines 1 to"), ("RD05 001", "soon", "x y z", "YYYY-MM-DD"), ("RD05 001", "2024-06-30", "-", "must say why")):
+        with pytest.raises(CdmError, match=said):
+            reader.waive(what, until, reason)
+
+
+def test_blinded_people_neither_read_nor_enter_anything_on_what_may_tell_the_treatment(blinded):
+    dora, stan = Reader("abc", Visitor("dora", True)), Reader("abc", Visitor("stan", True))
+    stan.review("f1", {}, {"status": "Open", "comment": f"it is {SECRET}"})
+    stan.comment("1", "", f"it is {SECRET}")
+    stan.comment("2", "", "nothing special")
+    assert SECRET not in str(dora.reviews("f1")) and SECRET in str(stan.reviews("f1"))
+    assert set(dora.comments()) == {"2"} and set(stan.comments()) == {"1", "2"}
+    with pytest.raises(Denied, match="may tell the treatment"):
+        dora.review("f1", {}, {"comment": "mine"})
+    with pytest.raises(Denied, match="may not read"):
+        dora.comment("1", "", "mine")
+    dora.review("f2", {}, {"comment": "mine"})
+    dora.comment("2", "nothing special", "mine")
+
+
+def life(table, field, record, decisions=(), findings=(), queries=()):
+    return trace.Life("abc", "001", record, table, field, field, (field.upper(),), SECRET, "run", [], list(findings), list(queries), list(decisions), [])
+
+
+def test_the_life_of_a_value_shows_only_what_the_person_may_know(blinded, monkeypatch):
+    told = {"act": "review", "old": "", "new": f"it is {SECRET}", "why": ""}
+    found = {"finding_id": "f1", "message": SECRET, "evidence": SECRET}
+    asked = {"query_id": "1", "text": f"Is it {SECRET}?", "status": "open"}
+    dora, stan, lena = (Reader("abc", Visitor(who, True), page="subjects") for who in ("dora", "stan", "lena"))
+    monkeypatch.setattr(trace, "of", lambda study, subject, record, field: life("ae", field, record, [told], [found], [asked]))
+    for reader in (dora, lena):
+        for record, field in (("EX1", "extrt"), ("EX1", "exdose"), ("AE1", "extrt")):
+            with pytest.raises(Denied, match="may tell the treatment"):
+                reader.life("001", record, field)
+        seen = reader.life("001", "AE1", "aeterm")
+        assert SECRET not in str((seen.findings, seen.queries, seen.decisions)) and seen.queries[0]["status"] == "open"
+    seen = stan.life("001", "EX1", "extrt")
+    assert SECRET in str(seen.findings) and SECRET in str(seen.queries)
+    assert seen.decisions == [], "a statistician does not read the journal"
+    with pytest.raises(CdmError, match="no subject"):
+        stan.life("999", "EX1", "extrt")
+    with pytest.raises(Denied):
+        Reader("abc", Visitor("stranger", True), page="subjects")
 
 
 def test_the_filters_make_an_address_and_narrow_a_select(two):

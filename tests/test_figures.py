@@ -27,12 +27,12 @@ def test_a_bar_is_as_high_as_its_number_and_says_it():
 
 def test_the_limits_of_a_funnel_plot_are_those_of_the_textbook():
     # 30 of 200 in all: 15 %. Site A, 10 of 100: error sqrt(.15 * .85 / 100) = 0.0357, distance (.10 - .15) / .0357 = -1.40.
-    # Site B, 20 of 100: +1.40. So that both are within two; the limits of two are 15 +- 7.1.
+    # Site B, 20 of 100: +1.40. So that both are within two; the limits of two are 15 +- 7.14, those of three 15 +- 10.71.
     rows = figures.funnel_numbers(pd.DataFrame({"site": ["A", "B"], "numerator": [10, 20], "denominator": [100, 100]}))
     assert rows.value.tolist() == [10.0, 20.0]
     assert rows.expected.tolist() == [15.0, 15.0]
     assert rows.distance.tolist() == [-1.4, 1.4]
-    assert rows[["low_2", "high_2", "low_3", "high_3"]].iloc[0].tolist() == [7.9, 22.1, 4.3, 25.7]
+    assert rows[["low_2", "high_2", "low_3", "high_3"]].iloc[0].tolist() == [7.86, 22.14, 4.29, 25.71]
     assert rows.stands.tolist() == ["as expected", "as expected"]
 
 
@@ -100,3 +100,32 @@ def test_a_value_outside_its_own_range_is_a_diamond():
 )
 def test_each_figure_renders(figure):
     hv.render(figure())
+
+
+def rendered(figure, kind):
+    """The marks of a kind in a figure, as the browser is told to draw them."""
+    return [renderer for renderer in hv.render(figure).renderers if type(renderer.glyph).__name__ == kind]
+
+
+def test_the_parts_of_a_bar_differ_in_more_than_colour():
+    frame = pd.DataFrame({"site": ["A", "A", "B"], "status": ["open", "answered", "closed"], "n": [3, 2, 5]})
+    (bars,) = rendered(figures.bars(frame, "site", "n", "status"), "VBar")
+    hatches = dict(zip(bars.data_source.data["status"], bars.data_source.data["hatch"], strict=True))
+    assert bars.glyph.hatch_pattern == "hatch" and len(set(hatches.values())) == 3
+
+
+def test_bars_that_lie_on_their_side_say_their_number_too():
+    (labels,) = rendered(figures.bars(pd.DataFrame({"owner": ["DM", "site"], "n": [1446, 5]}), "owner", "n", across=True), "Text")
+    assert [text.strip() for text in labels.data_source.data["shown"]] == ["1,446", "5"]
+    assert isinstance(labels.glyph.x, str) and isinstance(labels.glyph.y, str), "HoloViews would move them along the wrong axis"
+
+
+def test_the_first_and_last_mark_of_a_line_are_drawn_whole():
+    frame = pd.DataFrame({"day": ["2024-03-04", "2024-03-25"], "n": [1, 2]})
+    across = hv.render(figures.lines(frame, "day", "n")).x_range
+    assert pd.to_datetime(across.start, unit="ms") < pd.Timestamp("2024-03-04") and pd.to_datetime(across.end, unit="ms") > pd.Timestamp("2024-03-25")
+
+
+def test_a_site_without_any_is_drawn_above_the_edge_of_a_funnel_plot():
+    numbers = figures.funnel_numbers(pd.DataFrame({"site": ["A", "B"], "numerator": [0, 4], "denominator": [400, 500]}))
+    assert hv.render(figures.funnel(numbers)).y_range.start < 0

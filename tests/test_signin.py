@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import re
 import socket
@@ -12,6 +11,8 @@ import time
 
 import pytest
 from argon2 import PasswordHasher
+from bokeh.util.token import get_token_payload
+from identity_provider import CLIENT, SECRET, Provider
 from test_board import folder, publish
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from tornado.ioloop import IOLoop
@@ -42,7 +43,7 @@ SHARED = "s" * 32
         ({"way": "password", "origins": ("cdm.example.org",)}, "exact"),
         ({"way": "proxy"}, "CDM_PROXY_SECRET"),
         ({"way": "proxy", "secret": "short"}, "32 characters"),
-        ({"way": "oidc"}, "PANEL_OAUTH_PROVIDER"),
+        ({"way": "oidc"}, "CDM_OIDC_ISSUER"),
         ({}, "Who looks"),
         ({"way": "magic"}, "must be one of"),
     ],
@@ -52,12 +53,34 @@ def test_a_door_that_would_let_somebody_in_unseen_is_refused(given, said):
         Door(**given)
 
 
-def test_optional_sign_in_at_an_identity_provider_is_refused(monkeypatch):
-    for name in ("PROVIDER", "KEY", "SECRET", "ENCRYPTION"):
-        monkeypatch.setenv(f"PANEL_OAUTH_{name}", "x")
+@pytest.fixture
+def at_a_provider(monkeypatch):
+    """What an administrator sets in the environment for sign-in with an OpenID provider."""
+    for name in ("PANEL_OAUTH_PROVIDER", "PANEL_OAUTH_OPTIONAL", "PANEL_OAUTH_GUEST_ENDPOINTS", "PANEL_OAUTH_JWT_USER", "PANEL_OAUTH_REDIRECT_URI"):
+        monkeypatch.delenv(name, raising=False)
+
+    def set_(issuer="https://id.example.org", **more):
+        for name, text in ({"CDM_OIDC_ISSUER": issuer, "PANEL_OAUTH_KEY": CLIENT, "PANEL_OAUTH_SECRET": SECRET} | more).items():
+            monkeypatch.setenv(name, text)
+
+    return set_
+
+
+@pytest.mark.parametrize(
+    "given, said",
+    [
+        ({"PANEL_OAUTH_OPTIONAL": "1"}, "optional"),
+        ({"PANEL_OAUTH_GUEST_ENDPOINTS": "/overview"}, "optional"),
+        ({"PANEL_OAUTH_PROVIDER": "github"}, "must be `generic`"),
+        ({"issuer": "http://id.example.org"}, "https address"),
+        ({"issuer": "id.example.org"}, "https address"),
+    ],
+)
+def test_sign_in_at_an_identity_provider_that_can_be_passed_by_is_refused(at_a_provider, given, said):
+    at_a_provider()
     assert Door(way="oidc").way == "oidc"
-    monkeypatch.setenv("PANEL_OAUTH_OPTIONAL", "1")
-    with pytest.raises(CdmError, match="optional"):
+    at_a_provider(**given)
+    with pytest.raises(CdmError, match=said):
         Door(way="oidc")
 
 
@@ -68,6 +91,15 @@ def abc(data, monkeypatch):
     people.set_password(studies.load("abc"), "dora", PASSWORD)
     people.set_password(studies.load("abc"), "lena", "four words of another")
     return studies.load("abc")
+
+
+def answered(request):
+    """What a server answers, whatever it is."""
+
+    async def one():
+        return await AsyncHTTPClient(force_instance=True).fetch(request, raise_error=False)
+
+    return asyncio.run(one())
 
 
 class Served:
@@ -98,14 +130,7 @@ class Served:
         self.thread.join(10)
 
     def ask(self, path, method="GET", body=None, **headers):
-        async def one():
-            request = HTTPRequest(self.home + path, method, {k.replace("_", "-"): v for k, v in headers.items()}, body=body, follow_redirects=False, request_timeout=60)
-            try:
-                return await AsyncHTTPClient(force_instance=True).fetch(request)
-            except HTTPClientError as error:
-                return error.response
-
-        return asyncio.run(one())
+        return answered(HTTPRequest(self.home + path, method, {k.replace("_", "-"): v for k, v in headers.items()}, body=body, follow_redirects=False, request_timeout=60))
 
     def sign_in(self, person, password, origin=None, path="/login"):
         from urllib.parse import urlencode
@@ -148,8 +173,8 @@ def token(answer):
 
 
 def payload(token):
-    part = token.partition(".")[0]
-    return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)).decode("utf-8", "replace")
+    """What a session token holds, as text; it is signed, and compressed."""
+    return json.dumps(get_token_payload(token))
 
 
 def test_sign_in_with_a_password_page_by_page(served, abc):
@@ -232,3 +257,130 @@ def test_every_answer_keeps_the_page_to_its_server_and_no_other_page_can_embed_i
         assert headers["X-Frame-Options"] == "DENY" and headers["X-Content-Type-Options"] == "nosniff"
     for page in ("/overview", ""):
         assert door.ask(f"{page}/autoload.js?bokeh-autoload-element=1").code == 404
+
+
+# With an OpenID provider
+
+
+@pytest.fixture(scope="module")
+def provider():
+    one = Provider()
+    yield one
+    one.stop()
+
+
+def chosen(there, person):
+    """The address to which the provider sends a browser back when this person has been chosen."""
+    return answered(HTTPRequest(f"{there}&person={person}", follow_redirects=False)).headers["Location"]
+
+
+class Browser:
+    """What a browser does on the way to the provider and back: it follows, and keeps the dashboard's cookies."""
+
+    def __init__(self, door):
+        self.door, self.cookies = door, {}
+
+    def ask(self, address):
+        answer = self.door.ask(address.removeprefix(self.door.home), Cookie="; ".join(f"{name}={text}" for name, text in self.cookies.items()))
+        for said in answer.headers.get_list("Set-Cookie"):
+            name, _, text = said.partition(";")[0].partition("=")
+            self.cookies[name] = text
+            if not text or text == '""':
+                del self.cookies[name]
+        return answer
+
+    def sign_in(self, person, where="/overview"):
+        there = self.ask(f"/login?next={where}").headers["Location"]
+        back = chosen(there, person)
+        return self.ask(back)
+
+
+def test_sign_in_with_an_openid_provider_end_to_end(served, provider, at_a_provider):
+    provider.right()
+    at_a_provider(provider.address)
+    door = served("oidc")
+    assert door.ask("/overview").code == 302 and door.ask("/overview", Cookie="user=dora").code == 302
+    dora = Browser(door)
+    answer = dora.sign_in("dora", "/readiness")
+    assert answer.code == 302 and answer.headers["Location"] == "/readiness"
+    assert provider.asked[-1]["redirect_uri"] == f"{door.home}/login" and provider.asked[-1]["response_type"] == "code" and "openid" in provider.asked[-1]["scope"]
+    set_ = next(said for said in answer.headers.get_list("Set-Cookie") if said.startswith("user="))
+    assert {"httponly", "samesite=lax"} <= set(set_.lower().replace(" ", "").split(";"))
+    assert not {"access_token", "id_token", "refresh_token"} & dora.cookies.keys(), "tokens stay on the server"
+    page = dora.ask("/readiness")
+    assert page.code == 200 and '"Cdm-Visitor": "dora ' in payload(token(page)) and "user=" not in payload(token(page))
+    mine = {"Cookie": f"user={dora.cookies['user']}"}
+    assert json.loads(door.connect(token(page), **mine))["msgtype"] == "ACK"
+    assert not isinstance(door.connect(token(page)), str)
+    lena = Browser(door)
+    lena.sign_in("lena")
+    assert not isinstance(door.connect(token(page), Cookie=f"user={lena.cookies['user']}"), str), "another person's token"
+    # Signing out ends it here, also for a kept cookie.
+    assert dora.ask("/logout").code == 200 and "user" not in dora.cookies
+    assert door.ask("/readiness", **mine).code == 302
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"wrong": {"aud": "another-program"}}, {"wrong": {"aud": [CLIENT, "another-program"]}}, {"wrong": {"aud": None}}, {"wrong": {"exp": 1_700_000_000}}, {"wrong": {"exp": None}},
+        {"wrong": {"iss": "https://evil.example.org"}}, {"wrong": {"nbf": 4_000_000_000}}, {"wrong": {"preferred_username": None}}, {"wrong": {"preferred_username": "lena x"}},
+        {"wrong": {"preferred_username": ["lena"]}}, {"header": {"alg": "none"}}, {"header": {"alg": "HS256"}}, {"header": {"kid": "two"}}, {"key": "other"}, {"without_token": True},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_token_that_does_not_prove_who_somebody_is_lets_nobody_in(served, provider, at_a_provider, wrong):
+    at_a_provider(provider.address)
+    door = served("oidc")
+    provider.right()
+    for name, value in wrong.items():
+        setattr(provider, name, provider.other if name == "key" else value)
+    who = Browser(door)
+    answer = who.sign_in("dora")
+    assert answer.code == 401 and "Not signed in" in answer.body.decode() and "Location" not in answer.headers
+    assert "user" not in who.cookies and who.ask("/overview").code == 302
+    provider.right()
+    assert who.sign_in("dora").code == 302 and who.ask("/overview").code == 200, "a good token does, at the same door"
+
+
+def test_an_answer_to_a_question_that_this_browser_did_not_ask_lets_nobody_in(served, provider, at_a_provider):
+    provider.right()
+    at_a_provider(provider.address)
+    door = served("oidc")
+    first, second = Browser(door), Browser(door)
+    there = first.ask("/login").headers["Location"]
+    back = chosen(there, "dora")
+    assert second.ask(back).code == 401 and "user" not in second.cookies  # somebody else's code and state
+    assert first.ask("/login?code=made-up&state=made-up").code == 401
+    for away in ("https://evil.example.org", "//evil.example.org"):
+        assert first.ask(f"/login?next={away}").code == 400
+
+
+def test_a_person_whom_no_study_lists_signs_in_and_sees_nothing(served, provider, at_a_provider):
+    provider.right()
+    at_a_provider(provider.address)
+    door = served("oidc")
+    stranger = Browser(door)
+    assert stranger.sign_in("stranger").code == 302
+    assert '"Cdm-Visitor": "stranger ' in payload(token(stranger.ask("/overview")))
+    assert board.visible(board.Visitor("stranger", True)) == []
+
+
+def test_a_provider_that_is_another_one_or_does_not_answer_lets_nobody_in(served, provider, at_a_provider):
+    at_a_provider(provider.address.replace("localhost", "127.0.0.1"))  # reached, but it calls itself otherwise
+    answer = served("oidc").ask("/login")
+    assert answer.code == 502 and "calls itself" in answer.body.decode()
+    at_a_provider("http://localhost:9")
+    assert served("oidc").ask("/login").code == 502
+
+
+def test_a_proxys_secret_is_compared_whole_and_two_names_are_nobodys(served):
+    door = served("proxy", secret=SHARED)
+    for secret in ("", "S" * 32, SHARED + "s", "s", "\u00e9" * 32):
+        assert door.ask("/runs", X_Forwarded_User="dora", Cdm_Proxy_Secret=secret).code == 302, secret
+    assert door.ask("/runs", X_Forwarded_User="dora,lena", Cdm_Proxy_Secret=SHARED).code == 302
+    page = door.ask("/runs", X_Forwarded_User="dora", Cdm_Proxy_Secret=SHARED)
+    proved = {"X-Forwarded-User": "dora", "Cdm-Proxy-Secret": SHARED}
+    assert json.loads(door.connect(token(page), **proved))["msgtype"] == "ACK"
+    for headers in ({}, {"X-Forwarded-User": "dora"}, proved | {"X-Forwarded-User": "lena"}, proved | {"Cdm-Proxy-Secret": "x" * 32}):
+        assert not isinstance(door.connect(token(page), **headers), str), headers
