@@ -117,6 +117,11 @@ class Reader:
         """The person's role in the study."""
         return self._who()[1]
 
+    @property
+    def unblinded(self) -> bool:
+        """Whether the person may see the treatment; everybody may in a study that hides nothing."""
+        return self._who()[2]
+
     def may(self, act: str) -> bool:
         """Whether the person may do an act of permissions.csv, such as `see.runs`, `export` or `review`."""
         return self.role in people.permissions().get(act, ()) and (self.visitor.signed_in or act.startswith("see.") or act == "export")
@@ -326,8 +331,8 @@ class Reader:
 
     def _seen(self) -> _Mart:
         """The results as this person may see them now; rights that were given or taken since the last read hold from here on."""
-        study, _, self.unblinded = self._who()
-        hidden = () if self.unblinded else tuple(study.access.unblinding)
+        study, _, unblinded = self._who()
+        hidden = () if unblinded else tuple(study.access.unblinding)
         if hidden != self._hidden:
             self._hidden, self._mart = hidden, _opened(*self._file, hidden)
         return self._mart
