@@ -30,6 +30,7 @@ p { margin: .1rem 0; } .quiet { opacity: .75; font-size: .86rem; }
 .card { box-sizing: border-box; min-height: 112px; padding: .6rem .8rem; border: 1px solid color-mix(in srgb, currentColor 22%, transparent); border-radius: 6px; background: var(--panel-surface-color, transparent); }
 .card .name { font-size: .86rem; opacity: .85; } .card .big { font-size: 1.5rem; font-weight: 600; line-height: 1.25; }
 .card .of { font-size: .8rem; opacity: .85; } .card details { font-size: .8rem; } .card summary { cursor: pointer; opacity: .85; padding: .1rem 0; }
+.rows { display: inline-block; padding: .35rem .3rem; font-size: .82rem; font-weight: 500; text-decoration: none } .rows:hover { text-decoration: underline }
 .state { padding: .8rem 1rem; border: 1px dashed color-mix(in srgb, currentColor 35%, transparent); border-radius: 6px; }
 .state b { margin-right: .5rem; }
 dl { display: grid; grid-template-columns: max-content minmax(9rem, 1fr); gap: .15rem 1rem; margin: .2rem 0; font-size: .92rem; }
@@ -45,6 +46,10 @@ GRID = """
 .tabulator .tabulator-header .tabulator-col[aria-sort="none"]:not(:hover) .tabulator-col-sorter { visibility: hidden; }
 .tabulator .tabulator-col:not([tabulator-field]) { visibility: hidden; }
 .tabulator .tabulator-cell[tabulator-field="status"] { font-weight: 600; }
+"""
+ROWS = """
+.bk-btn.bk-btn-default { border: 0; min-height: 0; background: none; box-shadow: none; padding: .35rem .3rem; font: 500 .82rem var(--bokeh-base-font, inherit) !important; color: var(--panel-primary-color, #0072b5) !important; text-align: left; }
+.bk-btn.bk-btn-default:hover { text-decoration: underline; } .bk-btn.bk-btn-default:focus-visible { outline: 2px solid currentColor; outline-offset: -2px; }
 """
 log = logging.getLogger(__name__)
 
@@ -94,8 +99,7 @@ def following(view: View, build: Callable[[], pn.viewable.Viewable], *names: str
     place = pn.Column(guarded(build), sizing_mode="stretch_width", margin=0)
 
     def again(*_: object) -> None:
-        with place.param.update(loading=True):
-            place.objects = [guarded(build)]
+        place.objects = [guarded(build)]
 
     view.param.watch(again, list(names))
     return place
@@ -115,7 +119,7 @@ def number(
     if missing:
         large = "not known"
     elif value is not None and pd.notna(value):
-        large = f"{value:,.4g}" + (" %" if unit == "percent" else f" {unit}" if unit else "")
+        large = (f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.4g}") + (" %" if unit == "percent" else f" {unit}" if unit else "")
     elif value is not None:
         large = "none"
     elif unit == "percent" and has:
@@ -127,18 +131,23 @@ def number(
     lines.append(f'<div class="of">{text(of) or "&nbsp;"}{" · " if of and change else ""}{text(change)}</div>')
     lines += [f"<details><summary>Definition</summary>{text(definition)}</details>"] if definition else []
     told = text(f"{of + '. ' if of else ''}{definition}")
-    shown = markup(f'<div class="card" title="{told}">{"".join(lines)}</div>', margin=0)
-    if not (href or rows):
-        return pn.Column(shown, width=158, margin=4)
-    button = pmui.Button(label="Show the rows", variant="text", size="small", margin=0, **({"href": href, "target": "_self"} if href else {}))
-    if rows:
-        button.on_click(lambda _: rows())
+    link = f'<a class="rows" href="{text(href)}">Show the rows</a>' if href else ""
+    shown = markup(f'<div class="card" title="{told}">{"".join(lines)}</div>{link}', margin=0 if rows else 4, width=158, sizing_mode=None)
+    if not rows:
+        return shown
+    button = pn.widgets.Button(name="Show the rows", margin=0, stylesheets=[ROWS])  # many stand on a page: lighter than one of Material UI
+    button.on_click(lambda _: rows())
     return pn.Column(shown, button, width=158, margin=4)
 
 
-def cards(*numbers: pn.viewable.Viewable) -> pn.FlexBox:
+def cards(*numbers: pn.viewable.Viewable) -> pn.Row:
     """Numbers side by side, in as many lines as the screen needs."""
-    return pn.FlexBox(*numbers, gap="4px", sizing_mode="stretch_width")
+    return flow(*numbers)
+
+
+def flow(*parts: pn.viewable.Viewable, gap: str = "4px", **styles: str) -> pn.Row:
+    """Parts side by side, in as many lines as the screen needs."""
+    return pn.Row(*parts, styles={"flex-wrap": "wrap", "gap": gap} | styles, sizing_mode="stretch_width", margin=0)
 
 
 def plot(figure: hv.Element, under: str = "") -> pn.Column:
@@ -149,11 +158,11 @@ def plot(figure: hv.Element, under: str = "") -> pn.Column:
     )  # fmt: skip
 
 
-def side_by_side(*parts: pn.viewable.Viewable) -> pn.FlexBox:
+def side_by_side(*parts: pn.viewable.Viewable) -> pn.Row:
     """Parts next to each other where there is room (at least 430 pixels each), else one under the other."""
     for part in parts:
         part.styles = {"flex": "1 1 430px", "min-width": "0"}
-    return pn.FlexBox(*parts, gap="8px", sizing_mode="stretch_width")
+    return flow(*parts, gap="8px")
 
 
 class Table(pn.viewable.Viewer):
@@ -193,7 +202,7 @@ class Table(pn.viewable.Viewer):
             self.grid.on_click(lambda event: self._clicked(event.row, on_row))
         self._show(shown)
         tools = [self.search, self.told, self.turn, *([self.export] if reader.may("export") else [])]
-        self.place = pn.Column(pn.FlexBox(*tools, align_items="center", sizing_mode="stretch_width"), self.problem, self.grid, sizing_mode="stretch_width", margin=0)
+        self.place = pn.Column(flow(*tools, **{"align-items": "center"}), self.problem, self.grid, sizing_mode="stretch_width", margin=0)
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self.place
