@@ -7,7 +7,8 @@ page. The 50 sessions are scripted clients that hold the page's connection open 
 
 from __future__ import annotations
 
-import base64
+import asyncio
+import itertools
 import json
 import os
 import random
@@ -18,18 +19,19 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-import urllib.request
 from pathlib import Path
 
 import duckdb
+from tornado.httpclient import AsyncHTTPClient, HTTPRequest
+from tornado.websocket import websocket_connect
 
 ROOT = Path(__file__).parents[1]
 QUICK = "--quick" in sys.argv
 QUERIES, FINDINGS, SUBJECTS = (100_000, 10_000, 500) if QUICK else (1_000_000, 100_000, 5_000)
 SECONDS, SESSIONS = (12, 10) if QUICK else (120, 50)
-PAUSE = 6.0  # seconds between two acts of one scripted session, on average
+PAUSE = 4.0  # seconds between two acts of one scripted session, on average
+AGES = ["0-7", "8-14", "15-21", "22-28", ">28"]
 CRITERIA = [f"RD{n:02d}" for n in range(1, 26)]
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
@@ -219,63 +221,133 @@ def acted_twice(button, page) -> tuple[float, float]:
 
 
 class Scripted:
-    """One session without a browser: the page's own token, its connection, and the models of the page."""
+    """One session without a browser: it asks for the page, opens the page's connection and speaks its protocol, so that many fit on one machine."""
 
     def __init__(self, address: str, slug: str) -> None:
-        import panel_material_ui  # noqa: F401  the models that the page is made of
-        from bokeh.client import ClientSession
-        from panel.models import browser, esm, layout, location, markup, reactive_html, state, tabulator, widgets  # noqa: F401
+        self.address, self.slug, self.models, self.heard = address, slug, {}, asyncio.Event()
 
-        page = urllib.request.urlopen(f"{address}/{slug}?study=bench", timeout=60).read().decode()
-        token = re.search(r'"token":\s*"([^"]+)"', page)[1]
-        payload = token.split(".")[0]
-        given = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-
-        class Session(ClientSession):
-            token = property(lambda self: token)
-
-        self.session = Session(websocket_url=f"{address.replace('http', 'ws')}/{slug}/ws", session_id=given["session_id"])
-        self.session.pull()
-
-    def act(self, chance: random.Random) -> float:
-        """Turn a page or choose another age; seconds until the server has done it."""
-        models = [m for m in self.session.document.models if type(m).__name__ == "ReactComponent" and getattr(m, "class_name", "") == "Pagination"]
-        pages = [m for m in models if m.data.count > 1]
-        one = chance.choice(pages)
+    async def open(self) -> float:
+        """Seconds until the page's list is there."""
         started = time.perf_counter()
-        one.data.value = chance.randrange(min(one.data.count, 50))
-        self.session.force_roundtrip()
-        return time.perf_counter() - started
+        answer = await AsyncHTTPClient().fetch(f"{self.address}/{self.slug}?study=bench", request_timeout=60)
+        token = re.search(r'"token":\s*"([^"]+)"', answer.body.decode())[1]
+        request = HTTPRequest(f"{self.address.replace('http', 'ws')}/{self.slug}/ws", headers={"Origin": self.address}, connect_timeout=60, request_timeout=60)
+        self.socket = await websocket_connect(request, subprotocols=["bokeh", token], max_message_size=2**28)
+        self.hears = asyncio.create_task(self.hear())
+        await self.send("PULL-DOC-REQ", {})
+        await self.until(lambda: self.listed)
+        took = time.perf_counter() - started
+        await self.patch({"kind": "MessageSent", "msg_type": "bokeh_event", "msg_data": {"type": "event", "name": "document_ready", "values": {"type": "map", "entries": []}}})
+        return took
+
+    async def send(self, kind: str, content: dict) -> None:
+        for part in ({"msgid": str(next(COUNT)), "msgtype": kind}, {}, content):
+            await self.socket.write_message(json.dumps(part))
+
+    async def patch(self, event: dict) -> None:
+        await self.send("PATCH-DOC", {"events": [event]})
+
+    async def hear(self) -> None:
+        while (first := await self.socket.read_message()) is not None:
+            header = json.loads(first)
+            await self.socket.read_message()
+            content = json.loads(await self.socket.read_message())
+            for _ in range(2 * header.get("num_buffers", 0)):
+                await self.socket.read_message()
+            self.learn(content)
+            for event in content.get("events", ()):
+                if event.get("kind") in ("ModelChanged", "ColumnDataChanged") and event["model"]["id"] in self.models:
+                    self.models[event["model"]["id"]][1][event["attr"]] = event.get("new", event.get("data"))
+            self.heard.set()
+        self.heard.set()
+
+    def learn(self, part: object) -> None:
+        """Keep the models that a message holds, by id, in the order of their coming."""
+        if isinstance(part, dict):
+            if part.get("type") == "object" and "id" in part:
+                self.models.pop(part["id"], None)
+                self.models[part["id"]] = (part["name"], dict(part.get("attributes", {})))
+            for inner in part.values():
+                self.learn(inner)
+        elif isinstance(part, list):
+            for inner in part:
+                self.learn(inner)
+
+    @property
+    def listed(self) -> str:
+        """What the list of queries or subjects shows, as text; empty when there is none yet."""
+        sources = [self.models[a["source"]["id"]][1] for name, a in reversed(self.models.values()) if name.endswith("DataTabulator")]
+        found = ([str(entry) for entry in source["data"]["entries"] if entry[0] in ("query_id", "subjid")] for source in sources)
+        return next(("".join(columns) for columns in found if columns), "")
+
+    def newest(self, name: str, label: str = "") -> tuple[str, dict]:
+        """The component that came last, by the names of what it shows: its id and values."""
+        for id_, (kind, values) in reversed(self.models.items()):
+            if re.fullmatch(rf"{name}\d*", kind) and label in ("", values.get("label")):
+                return id_, values
+        raise LookupError(f"there is no {name} {label}")
+
+    async def until(self, look: object, limit: float = 60) -> None:
+        async with asyncio.timeout(limit):
+            while not look():
+                if self.hears.done():
+                    raise ConnectionError(f"the connection ended: {self.hears.exception()}")
+                self.heard.clear()
+                await self.heard.wait()
+
+    async def act(self, chance: random.Random) -> tuple[str, float]:
+        """What was done, and the seconds until its rows came: seven in ten times a page turn, two in ten a filter of the list, once another site for the whole page."""
+        before, kind = self.listed, chance.random()
+        if kind < 0.7:
+            pages = [(id_, values) for id_, (name, values) in self.models.items() if re.fullmatch(r"Pagination\d*", name)]
+            id_, values = pages[-1] if self.slug == "subjects" else max(pages[-2:], key=lambda page: page[1].get("count", 1))
+            done, new = "page turn", (values.get("value", 0) + 1) % max(values.get("count", 1), 1)
+        elif kind < 0.9:
+            id_, values = self.newest("Select", "Age in days" if self.slug == "queries" else "Subjects that are")
+            others = {"any": AGES[:-1], "all": ["clean"], "clean": ["not clean"], "not clean": ["clean"]}.get(values.get("value")) or [age for age in AGES if age != values.get("value")]
+            done, new = "filter of the list", chance.choice(others)
+        else:
+            id_, values = self.newest("AutocompleteInput", "Site")
+            done, new = "site filter", chance.choice([site for site in (f"{n:04d}" for n in range(100)) if site != values.get("value")])
+        values["value"] = new
+        started = time.perf_counter()
+        await self.patch({"kind": "ModelChanged", "model": {"id": id_}, "attr": "value", "new": new})
+        await self.until(lambda: self.listed not in ("", before))
+        return done, time.perf_counter() - started
 
 
-def at_work(address: str, server: subprocess.Popen) -> None:
-    """Many sessions at once: 20 for the memory, then all of them turning pages."""
-    sessions, errors, times, lock = [], [], [], threading.Lock()
+COUNT = itertools.count()
+
+
+async def at_work(address: str, server: subprocess.Popen) -> None:
+    """Many sessions at once: 20 for the memory, then all of them at work."""
+    errors, times, sessions, opening = [], {}, [], []
     for n in range(SESSIONS):
         sessions.append(Scripted(address, ("queries", "subjects")[n % 2]))
+        opening.append(await sessions[-1].open())
         if n + 1 == min(20, SESSIONS):
+            await asyncio.sleep(3)
             print(f"memory of the server with {n + 1:>2} sessions   {memory(server):>5.0f} MB                              wanted: less than 1,000 MB", flush=True)
+    said(f"{SESSIONS} sessions, each after the other: open", opening, "at most 2,000 ms")
     end = time.perf_counter() + SECONDS
 
-    def work(n: int) -> None:
+    async def work(n: int) -> None:
         chance = random.Random(n)
-        while time.perf_counter() < end:
-            time.sleep(chance.uniform(0.2, 2 * PAUSE))
+        while True:
+            await asyncio.sleep(chance.uniform(0.5, 1.5) * PAUSE)
+            if time.perf_counter() > end:
+                return
             try:
-                took = sessions[n].act(chance)
-                with lock:
-                    times.append(took)
+                done, took = await sessions[n].act(chance)
+                times.setdefault(done, []).append(took)
             except Exception as error:  # counted and told
-                with lock:
-                    errors.append(repr(error)[:200])
+                errors.append(f"session {n}: {error!r}"[:200])
                 return
 
-    threads = [threading.Thread(target=work, args=(n,), daemon=True) for n in range(SESSIONS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(SECONDS + 60)
-    said(f"{SESSIONS} sessions for {SECONDS} s: an act", times, "median 300 ms, p95 1,000 ms")
+    await asyncio.gather(*(work(n) for n in range(SESSIONS)))
+    print(f"{SESSIONS} sessions for {SECONDS} s, each doing something {PAUSE:g} s after the last on average:", flush=True)
+    for done, took in sorted(times.items()):
+        said(f"   {done}", took, "median 300 ms, p95 1,000 ms")
     print(f"errors of the sessions: {len(errors)} {errors[:3] or ''}; memory {memory(server):.0f} MB", flush=True)
 
 
@@ -292,7 +364,7 @@ def main() -> None:
             elif "--sessions" not in sys.argv:
                 in_browser(address)
             if "--browser" not in sys.argv:
-                at_work(address, server)
+                asyncio.run(at_work(address, server))
         finally:
             server.terminate()
             server.wait(20)
