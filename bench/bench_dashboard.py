@@ -224,7 +224,7 @@ class Scripted:
     """One session without a browser: it asks for the page, opens the page's connection and speaks its protocol, so that many fit on one machine."""
 
     def __init__(self, address: str, slug: str) -> None:
-        self.address, self.slug, self.models, self.heard = address, slug, {}, asyncio.Event()
+        self.address, self.slug, self.models, self.heard, self.greeted = address, slug, {}, asyncio.Event(), False
 
     async def open(self) -> float:
         """Seconds until the page's list is there."""
@@ -234,6 +234,7 @@ class Scripted:
         request = HTTPRequest(f"{self.address.replace('http', 'ws')}/{self.slug}/ws", headers={"Origin": self.address}, connect_timeout=60, request_timeout=60)
         self.socket = await websocket_connect(request, subprotocols=["bokeh", token], max_message_size=2**28)
         self.hears = asyncio.create_task(self.hear())
+        await self.until(lambda: self.greeted)
         await self.send("PULL-DOC-REQ", {})
         await self.until(lambda: self.listed)
         took = time.perf_counter() - started
@@ -254,6 +255,7 @@ class Scripted:
             content = json.loads(await self.socket.read_message())
             for _ in range(2 * header.get("num_buffers", 0)):
                 await self.socket.read_message()
+            self.greeted = True
             self.learn(content)
             for event in content.get("events", ()):
                 if event.get("kind") in ("ModelChanged", "ColumnDataChanged") and event["model"]["id"] in self.models:

@@ -141,7 +141,7 @@ class Reader:
         path = _results(study, cutoff)
         stat = path.stat()
         self._path, self._file, self.cutoff, self.run = path, (path, stat.st_mtime_ns, stat.st_size), cutoff, path.stem
-        self._hidden, self._mart = None, None
+        self._as_seen: tuple[tuple[str, ...], _Mart] | None = None
         mart = self._seen()
         self.as_of, self.title = mart.as_of, mart.title
 
@@ -333,9 +333,10 @@ class Reader:
         """The results as this person may see them now; rights that were given or taken since the last read hold from here on."""
         study, _, unblinded = self._who()
         hidden = () if unblinded else tuple(study.access.unblinding)
-        if hidden != self._hidden:
-            self._hidden, self._mart = hidden, _opened(*self._file, hidden)
-        return self._mart
+        kept = self._as_seen
+        if not kept or hidden != kept[0]:
+            self._as_seen = kept = hidden, _opened(*self._file, hidden)  # at one stroke: tables are read in threads
+        return kept[1]
 
     def _narrowed(self, sql: str, params: dict | None, search: str, contains: dict[str, str]) -> tuple[str, dict, list[str]]:
         names = self._answer("names", f"SELECT * FROM ({sql}) LIMIT 0", params, lambda found: [column[0] for column in found.description])
@@ -657,7 +658,7 @@ def _telling_checks(study: Study, names: set[str]) -> set[str]:
 @lru_cache(maxsize=2048)
 def _asked(sql: str) -> frozenset[str]:
     """The tables that a SELECT reads. Raises Denied for anything but one SELECT on tables by their plain names."""
-    told = json.loads(_parser().execute("SELECT json_serialize_sql($sql)", {"sql": sql}).fetchone()[0])
+    told = json.loads(_parser().cursor().execute("SELECT json_serialize_sql($sql)", {"sql": sql}).fetchone()[0])
     if told["error"] or len(told["statements"]) != 1:
         raise Denied(f"Only one SELECT can be read: {told.get('error_message', 'there are several statements')}")
     read, own = set(), set()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 import logging
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 
 import holoviews as hv
 import pandas as pd
@@ -51,6 +53,7 @@ ROWS = """
 .bk-btn.bk-btn-default { border: 0; min-height: 0; background: none; box-shadow: none; padding: .35rem .3rem; font: 500 .82rem var(--bokeh-base-font, inherit) !important; color: var(--panel-primary-color, #0072b5) !important; text-align: left; }
 .bk-btn.bk-btn-default:hover { text-decoration: underline; } .bk-btn.bk-btn-default:focus-visible { outline: 2px solid currentColor; outline-offset: -2px; }
 """
+READING = ThreadPoolExecutor(4, "reading")  # a table that takes long to read holds up nobody else
 log = logging.getLogger(__name__)
 
 
@@ -217,9 +220,24 @@ class Table(pn.viewable.Viewer):
         self.read()
 
     def read(self) -> None:
-        """Read the page anew."""
+        """Read the page anew, beside whatever else the server does; of several readings the last one asked for is shown."""
+        ask = partial(self.reader.page, self.sql, self.params, number=self.at, size=self.size, sort=self.sort, search=self.search.value or "", key=self.key)
+        self.asked, document = ask, pn.state.curdoc
+        if not document:
+            self._take(ask, ask)
+            return
+
+        def tell(found: Future) -> None:
+            if document.session_context:  # the page may have been left meanwhile
+                document.add_next_tick_callback(partial(self._take, ask, found.result))
+
+        READING.submit(ask).add_done_callback(tell)
+
+    def _take(self, asked: Callable[[], board.Rows], found: Callable[[], board.Rows]) -> None:
+        if self.asked is not asked:
+            return
         try:
-            self._show(self.reader.page(self.sql, self.params, number=self.at, size=self.size, sort=self.sort, search=self.search.value or "", key=self.key))
+            self._show(found())
             self.problem.objects = []
         except CdmError as error:
             self.problem.objects = [state("can't be shown", str(error))]
