@@ -15,14 +15,17 @@ from html import escape
 from types import ModuleType
 from urllib.parse import parse_qs, urlencode
 
+import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
 from bokeh.models import CustomJS
 from bokeh.settings import settings as bokeh_settings
 from panel.io.server import get_server
 from panel.util import edit_readonly
+from tornado.httputil import HTTPHeaders, HTTPServerRequest
+from tornado.web import OutputTransform
 
-from cdmlib import board
+from cdmlib import board, figures
 from cdmlib.board import FILTERS, PAGES, View, Visitor
 from cdmlib.errors import CdmError
 
@@ -30,6 +33,7 @@ from . import parts, signin
 from .signin import Door
 
 NEWS = 10_000  # milliseconds between two looks at whether a newer run was published
+LASTING = 7 * 24 * 3600  # seconds for which a browser keeps a file whose address does not change with its content
 SOON = 1  # milliseconds until a page is built: when its frame has been sent
 SEVERITIES = ("", "critical", "major", "minor")
 COLOURS = {
@@ -88,6 +92,7 @@ def serve(door: Door, only: Sequence[str] = (), start: bool = True) -> object:
     )
     signin.close_embedding(server)
     server._tornado.add_transform(signin.headers(door))
+    server._tornado.add_transform(_Lasting)
     if start:
         _warm(found, door, tuple(only))
         server.start()
@@ -95,8 +100,21 @@ def serve(door: Door, only: Sequence[str] = (), start: bool = True) -> object:
     return server
 
 
+class _Lasting(OutputTransform):
+    """Lets a browser keep what pages are drawn with: these files are the same for everybody, and change with the packages alone."""
+
+    def __init__(self, request: HTTPServerRequest) -> None:
+        self.lasts = request.path.startswith("/static/")
+
+    def transform_first_chunk(self, status_code: int, headers: HTTPHeaders, chunk: bytes, finishing: bool) -> tuple[int, HTTPHeaders, bytes]:
+        if self.lasts and status_code == 200 and "Cache-Control" not in headers:
+            headers["Cache-Control"] = f"max-age={LASTING}"
+        return status_code, headers, chunk
+
+
 def _warm(found: dict[str, ModuleType], door: Door, only: tuple[str, ...]) -> None:
     """Draw each page once before anybody asks: what is loaded only then is there for the first visitor too, and what lasts is not looked through again for rubbish."""
+    parts.plot(figures.bars(pd.DataFrame({"of": ["a word"], "number": [1]}), "of", "number")).get_root()
     view = View(Visitor(door.person), only)
     for study in view.studies[:1]:
         for slug, module in found.items():

@@ -138,7 +138,7 @@ def number(
     shown = markup(f'<div class="card" title="{told}">{"".join(lines)}</div>{link}', margin=0 if rows else 4, width=158, sizing_mode=None)
     if not rows:
         return shown
-    button = pn.widgets.Button(name="Show the rows", margin=0, stylesheets=[ROWS])  # many stand on a page: lighter than one of Material UI
+    button = pn.widgets.Button(label="Show the rows", margin=0, stylesheets=[ROWS])  # many stand on a page: lighter than one of Material UI
     button.on_click(lambda _: rows())
     return pn.Column(shown, button, width=158, margin=4)
 
