@@ -180,7 +180,7 @@ class Table(pn.viewable.Viewer):
         self.reader, self.sql, self.params, self.size, self.sort, self.key, self.nothing = reader, sql, params or {}, size, list(sort), list(key), nothing
         self.at, self.first = 0, list(sort)
         super().__init__()
-        shown = reader.page(sql, self.params, size=size, sort=self.sort, key=self.key)
+        self.read_first = shown = reader.page(sql, self.params, size=size, sort=self.sort, key=self.key)
         titles = {c: TITLES.get(c, c.replace("_", " ").capitalize()) for c in shown.rows.columns} | (titles or {})
         numeric = [c for c in shown.rows.columns if pd.api.types.is_numeric_dtype(shown.rows[c])]
         self.grid = pn.widgets.Tabulator(
@@ -245,8 +245,9 @@ class Table(pn.viewable.Viewer):
     def _show(self, shown: board.Rows) -> None:
         pages = max(-(-shown.total // self.size), 1)
         first = self.at * self.size
-        if self.grid.value is not shown.rows:
+        if shown is not self.read_first:
             self.grid.value = _page(shown.rows)
+        self.read_first = None
         self.turn.param.update(count=pages, value=self.at, visible=pages > 1)
         found = "" if not (self.search.value or "").strip() else " found"
         said = f"rows {first + 1:,} to {first + len(shown.rows):,} of {shown.total:,}{found}" if shown.total else self.nothing if not found else "nothing found"
@@ -278,9 +279,11 @@ def _page(rows: pd.DataFrame) -> pd.DataFrame:
     shown = {}
     for name in rows.columns:
         column = rows[name]
-        if pd.api.types.is_float_dtype(column) and column.dropna().mod(1).eq(0).all():
-            column = column.astype("Int64")
-        shown[name] = column.astype(object).where(column.notna(), "" if not pd.api.types.is_numeric_dtype(column) else None)
+        empty = None if pd.api.types.is_numeric_dtype(column) else ""
+        values = [empty if missing else value for value, missing in zip(column.tolist(), column.isna().tolist(), strict=True)]
+        if pd.api.types.is_float_dtype(column) and all(value is None or float(value).is_integer() for value in values):
+            values = [value if value is None else int(value) for value in values]
+        shown[name] = pd.Series(values, dtype=object)
     return pd.DataFrame(shown, columns=rows.columns)
 
 
