@@ -8,7 +8,9 @@ import io
 import json
 import re
 import sys
-from collections.abc import Iterable, Sequence
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -30,6 +32,7 @@ PACKAGE = Path(__file__).parent
 FILTERS = ("study", "site", "subject", "severity", "owner", "cutoff")  # shared by the pages and kept in the URL
 PAGES = ("portfolio", "overview", "readiness", "queries", "subjects", "sites", "reconciliation", "runs")
 MEMORY = "400MB"  # of one open mart, whoever reads it
+KEPT, KEPT_ONE = 64 * 2**20, 4 * 2**20  # bytes of the answers that are kept, and of one of them
 LONGEST_EXPORT = 200_000  # rows
 FUNCTIONS = ("range", "generate_series", "unnest")  # all else in FROM must be a table
 # Free text that a value may stand in. Of a row that is about what a person may not see, they see these columns alone.
@@ -117,6 +120,11 @@ class Reader:
         """The person's role in the study."""
         return self._who()[1]
 
+    @property
+    def unblinded(self) -> bool:
+        """Whether the person may see the treatment; everybody may in a study that hides nothing."""
+        return self._who()[2]
+
     def may(self, act: str) -> bool:
         """Whether the person may do an act of permissions.csv, such as `see.runs`, `export` or `review`."""
         return self.role in people.permissions().get(act, ()) and (self.visitor.signed_in or act.startswith("see.") or act == "export")
@@ -132,14 +140,13 @@ class Reader:
 
     def reopen(self, cutoff: str = "") -> None:
         """Read from the newest results of a cut-off date from now on; of the published ones when empty."""
-        study, _, self.unblinded = self._who()
+        study = self._who()[0]
         path = _results(study, cutoff)
         stat = path.stat()
-        hidden = () if self.unblinded else tuple(study.access.unblinding)
-        self._path, self.cutoff, self.run = path, cutoff, path.stem
-        self._con = _opened(path, stat.st_mtime_ns, stat.st_size, hidden).cursor()
-        self._there = tables.collected(self._con)
-        self.as_of, self.title = self._con.execute("SELECT as_of, title FROM runs").fetchone()
+        self._path, self._file, self.cutoff, self.run = path, (path, stat.st_mtime_ns, stat.st_size), cutoff, path.stem
+        self._as_seen: tuple[tuple[str, ...], _Mart] | None = None
+        mart = self._seen()
+        self.as_of, self.title = mart.as_of, mart.title
 
     def newer(self) -> str:
         """The run that has been published since this one was opened; empty when there is none."""
@@ -161,8 +168,7 @@ class Reader:
 
     def columns(self) -> dict[str, tuple[str, ...]]:
         """The tables that the person may read, and the columns of each."""
-        self._who()
-        return self._there
+        return self._seen().there
 
     # Reading
 
@@ -171,11 +177,11 @@ class Reader:
 
         Raises NotThere for a table that the results do not have, Denied for anything but a SELECT on them.
         """
-        return self._run(sql, params).df()
+        return self._answer("rows", sql, params, lambda found: found.df()).copy(deep=False)  # what a caller changes in its own is not seen in the kept one
 
     def value(self, sql: str, params: dict | None = None) -> object:
         """The first value of the first row of a SELECT; None when there is no row."""
-        row = self._run(sql, params).fetchone()
+        row = self._answer("value", sql, params, lambda found: found.fetchone())
         return row[0] if row else None
 
     def page(
@@ -358,17 +364,37 @@ class Reader:
             raise Denied(f"The page {self.for_page} of study {self.study_id} is not shown to the role {role}.")
         return study, role, unblinded
 
+    def _answer(self, kind: str, sql: str, params: dict | None, taken: Callable[[duckdb.DuckDBPyConnection], object]) -> object:
+        """What is taken from a SELECT's result: asked once of these results and what is hidden in them, authorised each time."""
+        mart, given = self._allowed(sql, params)
+        key = (mart, kind, sql, repr(given))  # the mart: of this run, as this kind of reader may see it
+        if (answer := _answers.find(key)) is None:
+            answer = taken(_asked_of(mart, sql, given))
+            _answers.keep(key, answer)
+        return answer
+
     def _run(self, sql: str, params: dict | None = None) -> duckdb.DuckDBPyConnection:
-        self._who()
-        if missing := sorted(_asked(sql) - self._there.keys()):
+        mart, given = self._allowed(sql, params)
+        return _asked_of(mart, sql, given)
+
+    def _allowed(self, sql: str, params: dict | None) -> tuple[_Mart, dict]:
+        """The mart to ask and the parameters that a SELECT names, when the person may read what it reads."""
+        mart = self._seen()
+        if missing := sorted(_asked(sql) - mart.there.keys()):
             raise NotThere(f"not run: the results of {self.run} have no {', '.join(missing)}, or you may not see it.")
-        try:
-            return self._con.cursor().execute(sql, checks.used_params(sql, params or {}))
-        except (duckdb.BinderException, duckdb.CatalogException) as error:
-            raise NotThere(f"not run: {tables.reason(error)}") from None
+        return mart, checks.used_params(sql, params or {})
+
+    def _seen(self) -> _Mart:
+        """The results as this person may see them now; rights that were given or taken since the last read hold from here on."""
+        study, _, unblinded = self._who()
+        hidden = () if unblinded else tuple(study.access.unblinding)
+        kept = self._as_seen
+        if not kept or hidden != kept[0]:
+            self._as_seen = kept = hidden, _opened(*self._file, hidden)  # at one stroke: tables are read in threads
+        return kept[1]
 
     def _narrowed(self, sql: str, params: dict | None, search: str, contains: dict[str, str]) -> tuple[str, dict, list[str]]:
-        names = [column[0] for column in self._run(f"SELECT * FROM ({sql}) LIMIT 0", params).description]
+        names = self._answer("names", f"SELECT * FROM ({sql}) LIMIT 0", params, lambda found: [column[0] for column in found.description])
         given, tests = dict(params or {}), []
         if search.strip():
             given["search_"] = _like(search)
@@ -532,6 +558,15 @@ def _complete(study: Study) -> list[tuple[str, Path]]:
 
 def _as_of(manifest: Path) -> str:
     try:
+        stat = manifest.stat()
+    except OSError:
+        return ""
+    return _complete_at(manifest, stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=4096)
+def _complete_at(manifest: Path, changed: int, size: int) -> str:
+    try:
         facts = json.loads(manifest.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return ""
@@ -551,8 +586,56 @@ def _results(study: Study, cutoff: str) -> Path:
     return current.parent / current.read_text(encoding="utf-8").strip()
 
 
+@dataclass(frozen=True, eq=False)
+class _Mart:
+    """A mart as one kind of reader may see it, for all sessions of that kind. A newer run is another one, and so is one in which other columns are hidden."""
+
+    con: duckdb.DuckDBPyConnection
+    there: dict[str, tuple[str, ...]]
+    as_of: str
+    title: str
+
+
+def _asked_of(mart: _Mart, sql: str, given: dict) -> duckdb.DuckDBPyConnection:
+    try:
+        return mart.con.cursor().execute(sql, given)
+    except (duckdb.BinderException, duckdb.CatalogException) as error:
+        raise NotThere(f"not run: {tables.reason(error)}") from None
+
+
+class _Answers:
+    """What the marts answered lately, up to a size in bytes; what was not asked for the longest goes first."""
+
+    def __init__(self, most: int, most_of_one: int) -> None:
+        self.most, self.most_of_one, self.size = most, most_of_one, 0
+        self.kept: OrderedDict[tuple, tuple[int, object]] = OrderedDict()
+        self.lock = threading.Lock()
+
+    def find(self, key: tuple) -> object:
+        """What was answered before; None when it is not kept."""
+        with self.lock:
+            if key not in self.kept:
+                return None
+            self.kept.move_to_end(key)
+            return self.kept[key][1]
+
+    def keep(self, key: tuple, answer: object) -> None:
+        """Keep an answer, unless it is too large."""
+        size = 2000 + (int(answer.memory_usage(deep=True).sum()) if isinstance(answer, pd.DataFrame) else 0)
+        if answer is None or size > self.most_of_one:
+            return
+        with self.lock:
+            self.size += size - self.kept.pop(key, (0, None))[0]
+            self.kept[key] = (size, answer)
+            while self.size > self.most:
+                self.size -= self.kept.popitem(last=False)[1][0]
+
+
+_answers = _Answers(KEPT, KEPT_ONE)
+
+
 @lru_cache(maxsize=32)
-def _opened(path: Path, changed: int, size: int, hidden: tuple[str, ...]) -> duckdb.DuckDBPyConnection:
+def _opened(path: Path, changed: int, size: int, hidden: tuple[str, ...]) -> _Mart:
     """A mart as one kind of reader may see it: each table a view, in which what is hidden is empty. One for all sessions of that kind."""
     con = duckdb.connect(":memory:", config={"memory_limit": MEMORY, "threads": 2})
     con.execute("SET TimeZone = 'UTC'")
@@ -565,7 +648,7 @@ def _opened(path: Path, changed: int, size: int, hidden: tuple[str, ...]) -> duc
         con.execute(f"CREATE VIEW {quote(table)} AS {sql}")
     con.execute("SET enable_external_access = false")
     con.execute("SET lock_configuration = true")
-    return con
+    return _Mart(con, tables.collected(con), *con.execute("SELECT as_of, title FROM runs").fetchone())
 
 
 def _views(con: duckdb.DuckDBPyConnection, there: dict[str, tuple[str, ...]], hidden: tuple[str, ...], folder: Path) -> dict[str, str]:
@@ -637,7 +720,7 @@ def _telling_checks(study: Study, names: set[str]) -> set[str]:
 @lru_cache(maxsize=2048)
 def _asked(sql: str) -> frozenset[str]:
     """The tables that a SELECT reads. Raises Denied for anything but one SELECT on tables by their plain names."""
-    told = json.loads(_parser().execute("SELECT json_serialize_sql($sql)", {"sql": sql}).fetchone()[0])
+    told = json.loads(_parser().cursor().execute("SELECT json_serialize_sql($sql)", {"sql": sql}).fetchone()[0])
     if told["error"] or len(told["statements"]) != 1:
         raise Denied(f"Only one SELECT can be read: {told.get('error_message', 'there are several statements')}")
     read, own = set(), set()

@@ -6,6 +6,7 @@ A page is a file here with TITLE, SLUG and `page(view)`, which watches the view 
 
 from __future__ import annotations
 
+import gc
 import importlib
 import importlib.util
 import secrets
@@ -14,20 +15,26 @@ from html import escape
 from types import ModuleType
 from urllib.parse import parse_qs, urlencode
 
+import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
 from bokeh.models import CustomJS
 from bokeh.settings import settings as bokeh_settings
 from panel.io.server import get_server
+from panel.util import edit_readonly
+from tornado.httputil import HTTPHeaders, HTTPServerRequest
+from tornado.web import OutputTransform
 
-from cdmlib import board
-from cdmlib.board import FILTERS, PAGES, View
+from cdmlib import board, figures
+from cdmlib.board import FILTERS, PAGES, View, Visitor
 from cdmlib.errors import CdmError
 
 from . import parts, signin
 from .signin import Door
 
 NEWS = 10_000  # milliseconds between two looks at whether a newer run was published
+LASTING = 7 * 24 * 3600  # seconds for which a browser keeps a file whose address does not change with its content
+SOON = 1  # milliseconds until a page is built: when its frame has been sent
 SEVERITIES = ("", "critical", "major", "minor")
 COLOURS = {
     "light": {"palette": {"primary": {"main": "#0b5cad"}, "background": {"default": "#f6f8fa", "paper": "#ffffff"}}, "shape": {"borderRadius": 6}},
@@ -55,6 +62,8 @@ def serve(door: Door, only: Sequence[str] = (), start: bool = True) -> object:
     bokeh_settings.resources = "server"
     bokeh_settings.secret_key = secrets.token_hex(32)
     bokeh_settings.sign_sessions = True
+    bokeh_settings.perform_error_diagnostics = False  # it looks at each callback's signature each time
+    bokeh_settings.perform_document_validation = False
     pn.extension("tabulator", notifications=False, inline=True)
     pn.config.cookie_secret = secrets.token_hex(32)
     found = pages()
@@ -77,16 +86,41 @@ def serve(door: Door, only: Sequence[str] = (), start: bool = True) -> object:
         exclude_headers=None,
         session_token_expiration=300,
         check_unused_sessions_milliseconds=5_000,
-        unused_session_lifetime_milliseconds=10_000,
+        unused_session_lifetime_milliseconds=30_000,
         use_xheaders=door.way != "none",
         start=False,
     )
     signin.close_embedding(server)
     server._tornado.add_transform(signin.headers(door))
+    server._tornado.add_transform(_Lasting)
     if start:
+        _warm(found, door, tuple(only))
         server.start()
         server.io_loop.start()
     return server
+
+
+class _Lasting(OutputTransform):
+    """Lets a browser keep what pages are drawn with: these files are the same for everybody, and change with the packages alone."""
+
+    def __init__(self, request: HTTPServerRequest) -> None:
+        self.lasts = request.path.startswith("/static/")
+
+    def transform_first_chunk(self, status_code: int, headers: HTTPHeaders, chunk: bytes, finishing: bool) -> tuple[int, HTTPHeaders, bytes]:
+        if self.lasts and status_code == 200 and "Cache-Control" not in headers:
+            headers["Cache-Control"] = f"max-age={LASTING}"
+        return status_code, headers, chunk
+
+
+def _warm(found: dict[str, ModuleType], door: Door, only: tuple[str, ...]) -> None:
+    """Draw each page once before anybody asks: what is loaded only then is there for the first visitor too, and what lasts is not looked through again for rubbish."""
+    parts.plot(figures.bars(pd.DataFrame({"of": ["a word"], "number": [1]}), "of", "number")).get_root()
+    view = View(Visitor(door.person), only)
+    for study in view.studies[:1]:
+        for slug, module in found.items():
+            built(module, View(view.visitor, only, slug, study=study)).get_root()
+    gc.collect()
+    gc.freeze()
 
 
 def _session(module: ModuleType, door: Door, only: tuple[str, ...]) -> Callable:
@@ -121,8 +155,8 @@ class Frame:
             theme_config=COLOURS,
             dark_theme=self.view.theme == "dark",
         )
+        _unheard(self.shown)
         self._menu()
-        self.main.objects = [built(self.module, self.view)]
         for widget in self.filters.values():
             widget.param.watch(self._chosen, "value")
         self.view.param.watch(self._changed, list(FILTERS))
@@ -130,10 +164,18 @@ class Frame:
         if pn.state.location:
             pn.state.location.param.watch(self._moved, "search")
         if pn.state.curdoc:
+            # The browser gets the frame at once; the page is built while it loads what a page is drawn with.
+            self.main.objects = [parts.state("loading", f"{self.module.TITLE} …")]
+            pn.state.curdoc.add_timeout_callback(self._fill, SOON)
             pn.state.add_periodic_callback(self._look, period=NEWS)
             pn.state.curdoc.on_change(self._touched)
             # Panel writes the address but does not hear the browser's back and forward: read the page anew then.
             pn.state.curdoc.js_on_event("document_ready", CustomJS(code="window.addEventListener('popstate', () => window.location.reload())" + parts.KEYS))
+        else:
+            self._fill()
+
+    def _fill(self) -> None:
+        self.main.objects = [built(self.module, self.view)]
 
     # What is shown
 
@@ -233,6 +275,14 @@ class Frame:
 def built(module: ModuleType, view: View) -> pn.viewable.Viewable:
     """A page as this person may see it, or in words why not."""
     return parts.guarded(lambda: module.page(view))
+
+
+def _unheard(page: pmui.Page) -> None:
+    """Let a page go its own way when others are at work: it shows that its server is busy by hearing of every act of every session, and is held for ever by that."""
+    with edit_readonly(page):
+        page.busy = False
+    for watcher in [w for w in pn.state.param.watchers["busy"]["value"] if getattr(getattr(w.fn, "__self__", None), "self_or_cls", None) is page]:
+        pn.state.param.unwatch(watcher)
 
 
 def _address() -> str:

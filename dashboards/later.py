@@ -8,6 +8,8 @@ import panel as pn
 
 from . import parts
 
+SOON = 40  # milliseconds, in which the rest of the page is sent
+
 
 def later(build: Callable[[], pn.viewable.Viewable], height: int = 300) -> pn.viewable.Viewable:
     """What `build` makes, made once the rest of the page is on the screen; a quiet word stands in its place until then."""
@@ -19,7 +21,7 @@ def later(build: Callable[[], pn.viewable.Viewable], height: int = 300) -> pn.vi
         place.param.update(objects=[parts.guarded(build)], min_height=0)
 
     if pn.state.loaded:
-        pn.state.curdoc.add_next_tick_callback(fill)
+        pn.state.curdoc.add_timeout_callback(fill, SOON)
     else:
         pn.state.onload(fill)
     return place

@@ -6,6 +6,8 @@ import html
 import itertools
 import logging
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from urllib.parse import parse_qs, urlencode
 
 import holoviews as hv
@@ -34,6 +36,7 @@ p { margin: .1rem 0; } .quiet { opacity: .75; font-size: .86rem; }
 .card { box-sizing: border-box; min-height: 112px; padding: .6rem .8rem; border: 1px solid color-mix(in srgb, currentColor 22%, transparent); border-radius: 6px; background: var(--panel-surface-color, transparent); }
 .card .name { font-size: .86rem; opacity: .85; } .card .big { font-size: 1.5rem; font-weight: 600; line-height: 1.25; }
 .card .of { font-size: .8rem; opacity: .85; } .card details { font-size: .8rem; } .card summary { cursor: pointer; opacity: .85; padding: .1rem 0; }
+.rows { display: inline-block; padding: .35rem .3rem; font-size: .82rem; font-weight: 500; text-decoration: none } .rows:hover { text-decoration: underline }
 .state { padding: .8rem 1rem; border: 1px dashed color-mix(in srgb, currentColor 35%, transparent); border-radius: 6px; }
 .state b { margin-right: .5rem; }
 table { border-collapse: collapse; width: 100%; font-size: .86rem; } th, td { text-align: left; vertical-align: top; padding: .25rem .5rem; border-bottom: 1px solid color-mix(in srgb, currentColor 22%, transparent); } td.long { overflow-wrap: anywhere; }
@@ -94,6 +97,11 @@ const ready = (table) => {
 }
 window.addEventListener('keydown', (event) => { if (event.key === 'Tab') walk(document, []).forEach(ready) }, true)
 """
+ROWS = """
+.bk-btn.bk-btn-default { border: 0; min-height: 0; background: none; box-shadow: none; padding: .35rem .3rem; font: 500 .82rem var(--bokeh-base-font, inherit) !important; color: var(--panel-primary-color, #0072b5) !important; text-align: left; }
+.bk-btn.bk-btn-default:hover { text-decoration: underline; } .bk-btn.bk-btn-default:focus-visible { outline: 2px solid currentColor; outline-offset: -2px; }
+"""
+READING = ThreadPoolExecutor(4, "reading")  # a table that takes long to read holds up nobody else
 log = logging.getLogger(__name__)
 
 
@@ -142,8 +150,7 @@ def following(view: View, build: Callable[[], pn.viewable.Viewable], *names: str
     place = pn.Column(guarded(build), sizing_mode="stretch_width", margin=0)
 
     def again(*_: object) -> None:
-        with place.param.update(loading=True):
-            place.objects = [guarded(build)]
+        place.objects = [guarded(build)]
 
     view.param.watch(again, list(names))
     return place
@@ -163,7 +170,7 @@ def number(
     if missing:
         large = "not known"
     elif value is not None and pd.notna(value):
-        large = f"{value:,.4g}" + (" %" if unit == "percent" else f" {unit}" if unit else "")
+        large = (f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.4g}") + (" %" if unit == "percent" else f" {unit}" if unit else "")
     elif value is not None:
         large = "none"
     elif unit == "percent" and has:
@@ -175,18 +182,23 @@ def number(
     lines.append(f'<div class="of">{text(of) or "&nbsp;"}{" · " if of and change else ""}{text(change)}</div>')
     lines += [f"<details><summary>Definition</summary>{text(definition)}</details>"] if definition else []
     told = text(f"{of + '. ' if of else ''}{definition}")
-    shown = markup(f'<div class="card" title="{told}">{"".join(lines)}</div>', margin=0)
-    if not (href or rows):
-        return pn.Column(shown, width=158, margin=4)
-    button = pmui.Button(label="Show the rows", variant="text", size="small", margin=0, **({"href": href, "target": "_self"} if href else {}))
-    if rows:
-        button.on_click(lambda _: rows())
+    link = f'<a class="rows" href="{text(href)}">Show the rows</a>' if href else ""
+    shown = markup(f'<div class="card" title="{told}">{"".join(lines)}</div>{link}', margin=0 if rows else 4, width=158, sizing_mode=None)
+    if not rows:
+        return shown
+    button = pn.widgets.Button(label="Show the rows", margin=0, stylesheets=[ROWS])  # many stand on a page: lighter than one of Material UI
+    button.on_click(lambda _: rows())
     return pn.Column(shown, button, width=158, margin=4)
 
 
-def cards(*numbers: pn.viewable.Viewable) -> pn.FlexBox:
+def cards(*numbers: pn.viewable.Viewable) -> pn.Row:
     """Numbers side by side, in as many lines as the screen needs."""
-    return pn.FlexBox(*numbers, gap="4px", sizing_mode="stretch_width")
+    return flow(*numbers)
+
+
+def flow(*parts: pn.viewable.Viewable, gap: str = "4px", **styles: str) -> pn.Row:
+    """Parts side by side, in as many lines as the screen needs."""
+    return pn.Row(*parts, styles={"flex-wrap": "wrap", "gap": gap} | styles, sizing_mode="stretch_width", margin=0)
 
 
 def plot(figure: hv.Element, under: str = "", on_tap: Callable[[dict], None] | None = None) -> pn.Column:
@@ -263,11 +275,11 @@ def in_address(name: str, widget: pmui.Select) -> pmui.Select:
     return widget
 
 
-def side_by_side(*parts: pn.viewable.Viewable) -> pn.FlexBox:
+def side_by_side(*parts: pn.viewable.Viewable) -> pn.Row:
     """Parts next to each other where there is room (at least 430 pixels each), else one under the other."""
     for part in parts:
         part.styles = {"flex": "1 1 430px", "min-width": "0"}
-    return pn.FlexBox(*parts, gap="8px", sizing_mode="stretch_width")
+    return flow(*parts, gap="8px")
 
 
 class Table(pn.viewable.Viewer):
@@ -282,7 +294,7 @@ class Table(pn.viewable.Viewer):
         self.reader, self.sql, self.params, self.size, self.sort, self.key, self.nothing = reader, sql, params or {}, size, list(sort), list(key), nothing
         self.at, self.first = 0, list(sort)
         super().__init__()
-        shown = reader.page(sql, self.params, size=size, sort=self.sort, key=self.key)
+        self.read_first = shown = reader.page(sql, self.params, size=size, sort=self.sort, key=self.key)
         titles = {c: TITLES.get(c, c.replace("_", " ").capitalize()) for c in shown.rows.columns} | (titles or {})
         numeric = [c for c in shown.rows.columns if pd.api.types.is_numeric_dtype(shown.rows[c])]
         self.grid = pn.widgets.Tabulator(
@@ -310,7 +322,7 @@ class Table(pn.viewable.Viewer):
             self.grid.on_click(lambda event: self._clicked(event.row, lambda row: on_cell(row, event.column)))
         self._show(shown)
         tools = [self.search, self.told, self.turn, *([self.export] if reader.may("export") else [])]
-        self.place = pn.Column(pn.FlexBox(*tools, align_items="center", sizing_mode="stretch_width"), self.problem, self.grid, sizing_mode="stretch_width", margin=0)
+        self.place = pn.Column(flow(*tools, **{"align-items": "center"}), self.problem, self.grid, sizing_mode="stretch_width", margin=0)
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self.place
@@ -325,9 +337,24 @@ class Table(pn.viewable.Viewer):
         self.read()
 
     def read(self) -> None:
-        """Read the page anew."""
+        """Read the page anew, beside whatever else the server does; of several readings the last one asked for is shown."""
+        ask = partial(self.reader.page, self.sql, self.params, number=self.at, size=self.size, sort=self.sort, search=self.search.value or "", key=self.key)
+        self.asked, document = ask, pn.state.curdoc
+        if not document:
+            self._take(ask, ask)
+            return
+
+        def tell(found: Future) -> None:
+            if document.session_context:  # the page may have been left meanwhile
+                document.add_next_tick_callback(partial(self._take, ask, found.result))
+
+        READING.submit(ask).add_done_callback(tell)
+
+    def _take(self, asked: Callable[[], board.Rows], found: Callable[[], board.Rows]) -> None:
+        if self.asked is not asked:
+            return
         try:
-            self._show(self.reader.page(self.sql, self.params, number=self.at, size=self.size, sort=self.sort, search=self.search.value or "", key=self.key))
+            self._show(found())
             self.problem.objects = []
         except CdmError as error:
             self.problem.objects = [state("can't be shown", str(error))]
@@ -335,8 +362,9 @@ class Table(pn.viewable.Viewer):
     def _show(self, shown: board.Rows) -> None:
         pages = max(-(-shown.total // self.size), 1)
         first = self.at * self.size
-        if self.grid.value is not shown.rows:
+        if shown is not self.read_first:
             self.grid.value = _page(shown.rows)
+        self.read_first = None
         self.turn.param.update(count=pages, value=self.at, visible=pages > 1)
         found = "" if not (self.search.value or "").strip() else " found"
         said = f"rows {first + 1:,} to {first + len(shown.rows):,} of {shown.total:,}{found}" if shown.total else self.nothing if not found else "nothing found"
@@ -368,9 +396,11 @@ def _page(rows: pd.DataFrame) -> pd.DataFrame:
     shown = {}
     for name in rows.columns:
         column = rows[name]
-        if pd.api.types.is_float_dtype(column) and column.dropna().mod(1).eq(0).all():
-            column = column.astype("Int64")
-        shown[name] = column.astype(object).where(column.notna(), "" if not pd.api.types.is_numeric_dtype(column) else None)
+        empty = None if pd.api.types.is_numeric_dtype(column) else ""
+        values = [empty if missing else value for value, missing in zip(column.tolist(), column.isna().tolist(), strict=True)]
+        if pd.api.types.is_float_dtype(column) and all(value is None or float(value).is_integer() for value in values):
+            values = [value if value is None else int(value) for value in values]
+        shown[name] = pd.Series(values, dtype=object)
     return pd.DataFrame(shown, columns=rows.columns)
 
 

@@ -36,13 +36,12 @@ BY_AGE = f"""
     WHERE  status IN ('open', 'answered') AND {FILTERED} GROUP BY age_bucket, status ORDER BY age_bucket, status DESC"""
 PER_WEEK = f"""
     WITH weeks AS (SELECT number, iso_plus($as_of, -7 * number) AS week FROM range(12) AS r(number)),
-    ours AS (SELECT opened_on, closed_on FROM queries WHERE {FILTERED})
-    SELECT w.week, 'opened' AS what, count(CASE WHEN CAST(floor(iso_days(o.opened_on, $as_of) / 7.0) AS INTEGER) = w.number THEN 1 END) AS queries
-    FROM   weeks AS w LEFT JOIN ours AS o ON true GROUP BY w.week
-    UNION ALL
-    SELECT w.week, 'closed', count(CASE WHEN CAST(floor(iso_days(o.closed_on, $as_of) / 7.0) AS INTEGER) = w.number THEN 1 END)
-    FROM   weeks AS w LEFT JOIN ours AS o ON true GROUP BY w.week
-    ORDER BY 2 DESC, 1"""
+    days AS (SELECT 'opened' AS what, opened_on AS day, count(*) AS queries FROM queries WHERE {FILTERED} GROUP BY opened_on
+             UNION ALL SELECT 'closed', closed_on, count(*) FROM queries WHERE {FILTERED} GROUP BY closed_on),
+    counted AS (SELECT what, CAST(floor(iso_days(day, $as_of) / 7.0) AS INTEGER) AS number, sum(queries) AS queries FROM days GROUP BY 1, 2)
+    SELECT w.week, k.what, CAST(coalesce(c.queries, 0) AS BIGINT) AS queries
+    FROM   weeks AS w CROSS JOIN (SELECT 'opened' AS what UNION ALL SELECT 'closed') AS k LEFT JOIN counted AS c ON c.number = w.number AND c.what = k.what
+    ORDER BY k.what DESC, w.week"""
 PER_WEEK_NAMES = "SELECT iso_plus($as_of, -7 * number) AS week FROM range(12) AS r(number) ORDER BY number"
 GROUPS = """
     SELECT coalesce(nullif(trim({column}), ''), '(none)') AS name, status, count(*) AS queries,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import duckdb
+import pandas as pd
 import pytest
 from argon2 import PasswordHasher
 
@@ -237,6 +238,72 @@ def test_blinded_people_cannot_search_export_or_sort_by_what_is_hidden(blinded):
     assert reader.page("SELECT * FROM ex", contains={"extrt": "VERUM"}).total == 0
     assert SECRET.encode() not in reader.export("SELECT * FROM ex").getvalue()
     assert reader.value("SELECT count(*) FROM ex WHERE extrt IS NOT NULL") == 0
+
+
+@pytest.mark.parametrize("order", [("stan", "dora"), ("dora", "stan")], ids=["who may see it first", "who may not first"])
+def test_what_was_answered_to_one_person_is_never_given_to_one_from_whom_it_is_hidden(blinded, order):
+    asked = "SELECT extrt FROM ex"
+    told = {"stan": SECRET, "dora": None}
+    for who in (*order, *order):
+        reader = Reader("abc", Visitor(who, True))
+        shown = [reader.value(asked), reader.rows(asked).extrt[0], reader.page(asked).rows.extrt[0]]
+        assert [None if pd.isna(text) else text for text in shown] == [told[who]] * 3
+        assert (SECRET.encode() in reader.export(asked).getvalue()) == (who == "stan")
+        assert reader.page(asked, search="VERUM").total == (who == "stan")
+
+
+def test_who_becomes_blinded_is_not_given_what_they_were_answered_before(blinded):
+    asked, path = "SELECT extrt FROM ex", blinded / "abc" / "study.toml"
+    reader = Reader("abc", Visitor("stan", True))
+    assert reader.value(asked) == SECRET
+    path.write_text(path.read_text(encoding="utf-8").replace("unblinded = true", "unblinded = false"), encoding="utf-8")
+    assert (reader.value(asked), Reader("abc", Visitor("stan", True)).value(asked)) == (None, None)
+    assert "own_listing" not in reader.columns()
+
+
+def test_an_answer_is_authorised_each_time_it_is_given_again(two):
+    asked = "SELECT count(*) FROM subjects"
+    assert Reader("one", Visitor("lead", True), page="runs").value(asked) == 1  # kept from here on
+    with pytest.raises(Denied):
+        Reader("one", Visitor("cra", True), page="runs").value(asked)
+    reader = Reader("one", Visitor("cra", True), page="queries")
+    assert reader.value(asked) == 1
+    path = two / "one" / "study.toml"
+    path.write_text(path.read_text(encoding="utf-8").replace('id = "cra"', 'id = "other"'), encoding="utf-8")
+    for read in (reader.value, reader.rows, reader.page):
+        with pytest.raises(Denied):
+            read(asked)
+
+
+def test_a_newer_run_answers_anew(two):
+    asked, reader = "SELECT as_of FROM runs", Reader("one", Visitor("lead", True))
+    assert reader.value(asked) == WEEK1
+    publish(two / "one", WEEK2)
+    assert (reader.value(asked), Reader("one", Visitor("lead", True)).value(asked)) == (WEEK1, WEEK2)
+    reader.reopen()
+    assert reader.value(asked) == WEEK2
+
+
+def test_what_a_page_does_to_its_rows_is_not_seen_by_another(two):
+    asked, mine = "SELECT i AS n FROM range(3) AS r(i)", Reader("one", Visitor("lead", True))
+    rows = mine.rows(asked)
+    rows.loc[0, "n"] = 99
+    rows["more"] = 1
+    rows.rename(columns={"n": "m"}, inplace=True)
+    assert Reader("one", Visitor("auditor", True)).rows(asked).to_dict("list") == {"n": [0, 1, 2]}
+
+
+def test_what_is_kept_is_limited_and_what_was_not_asked_for_the_longest_goes_first():
+    answers = board._Answers(12_000, 5_000)
+    small = {name: "text" for name in "abcde"}
+    for name, answer in small.items():
+        answers.keep((name,), answer)
+        answers.find(("a",))
+    answers.keep(("f",), "text")
+    answers.keep(("g",), "text")
+    assert [name for name in "abcdefg" if answers.find((name,))] == ["a", "c", "d", "e", "f", "g"]
+    answers.keep(("large",), pd.DataFrame({"n": range(1000)}))
+    assert answers.find(("large",)) is None and answers.size <= 12_000
 
 
 def test_a_misspelt_hidden_column_shows_the_study_to_no_blinded_person(data):

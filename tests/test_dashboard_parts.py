@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import csv
+import gc
 import io
+import weakref
 
 import pandas as pd
 import pytest
 
-from cdmlib.board import Denied, NotThere
+from cdmlib.board import Denied, NotThere, Rows
 from cdmlib.errors import CdmError
-from dashboards import parts, subjects
+from dashboards import app, parts, subjects
 
 
 def html(viewable) -> str:
@@ -98,6 +100,43 @@ def test_a_table_turns_its_pages():
     assert table.turn.count == 3 and "rows 1 to 15 of 40" in table.told.object
     table.turn.value = 2
     assert table.grid.value.n.tolist() == list(range(30, 40)) and "rows 31 to 40 of 40" in table.told.object
+
+
+def test_of_several_readings_the_one_asked_for_last_is_shown_whichever_comes_first():
+    table = parts.held(Reader(True), pd.DataFrame({"n": range(40)}), "rows", size=15)
+    table.turn.value = 1
+    late, table.asked = table.asked, lambda: Rows(pd.DataFrame({"n": [7]}), 1)
+    table._take(late, late)
+    assert table.grid.value.n.tolist() == list(range(15, 30)), "an answer that nobody waits for any more changes nothing"
+    table._take(table.asked, table.asked)
+    assert table.grid.value.n.tolist() == [7]
+
+
+def test_a_table_that_can_not_be_read_says_why_and_shows_again_once_it_can():
+    table = parts.held(Reader(True), pd.DataFrame({"n": range(40)}), "rows", size=15)
+
+    def refused():
+        raise Denied("not you")
+
+    table.asked = refused
+    table._take(refused, refused)
+    assert "not you" in html(table.problem)
+    table.turn.value = 1
+    assert html(table.problem) == "" and table.grid.value.n.tolist() == list(range(15, 30))
+
+
+def test_a_page_does_not_hear_of_what_other_sessions_do_and_is_let_go():
+    page = parts.pmui.Page(title="x")
+    app._unheard(page)
+    parts.pn.state._add_busy_event("of another session")
+    try:
+        assert parts.pn.state.busy and not page.busy
+    finally:
+        parts.pn.state._remove_busy_event("of another session")
+    gone = weakref.ref(page)
+    del page
+    gc.collect()
+    assert gone() is None
 
 
 def items(*rows: tuple[str, str, str]) -> pd.DataFrame:

@@ -255,6 +255,9 @@ def test_every_answer_keeps_the_page_to_its_server_and_no_other_page_can_embed_i
         policy = dict(part.strip().split(" ", 1) for part in headers["Content-Security-Policy"].split(";"))
         assert policy["default-src"] == "'self'" and policy["frame-ancestors"] == "'none'" and "http" not in policy["connect-src"].replace("ws://localhost", ""), path
         assert headers["X-Frame-Options"] == "DENY" and headers["X-Content-Type-Options"] == "nosniff"
+    assert door.ask("/overview").headers["Cache-Control"] == "no-store"
+    for path in ("/static/js/bokeh.min.js", "/static/extensions/panel-material-ui/panel-material-ui.bundle.js"):
+        assert int(door.ask(path).headers["Cache-Control"].removeprefix("max-age=")) >= 7 * 24 * 3600, path
     for page in ("/overview", ""):
         assert door.ask(f"{page}/autoload.js?bokeh-autoload-element=1").code == 404
 
