@@ -300,10 +300,10 @@ class Scripted:
     async def act(self, chance: random.Random) -> tuple[str, float]:
         """What was done, and the seconds until its rows came: seven in ten times a page turn, two in ten a filter of the list, once another site for the whole page."""
         before, kind = self.listed, chance.random()
-        if kind < 0.7:
-            pages = [(id_, values) for id_, (name, values) in self.models.items() if re.fullmatch(r"Pagination\d*", name)]
-            id_, values = pages[-1] if self.slug == "subjects" else max(pages[-2:], key=lambda page: page[1].get("count", 1))
-            done, new = "page turn", (values.get("value", 0) + 1) % max(values.get("count", 1), 1)
+        pages = [(id_, values) for id_, (name, values) in self.models.items() if re.fullmatch(r"Pagination\d*", name)]
+        id_, values = pages[-1] if self.slug == "subjects" else max(pages[-2:], key=lambda page: page[1].get("count", 1))
+        if kind < 0.7 and values.get("count", 1) > 1:
+            done, new = "page turn", (values.get("value", 0) + 1) % values["count"]
         elif kind < 0.9:
             id_, values = self.newest("Select", "Age in days" if self.slug == "queries" else "Subjects that are")
             others = {"any": AGES[:-1], "all": ["clean"], "clean": ["not clean"], "not clean": ["clean"]}.get(values.get("value")) or [age for age in AGES if age != values.get("value")]
