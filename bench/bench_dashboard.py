@@ -2,7 +2,7 @@
 
 The server runs as users run it, in a process of its own. Times are those of a browser (Chromium, one at a time) from the act to the changed
 page. The 50 sessions are scripted clients that hold the page's connection open and turn pages and change filters, each after a pause.
-`--quick`: a tenth of the data and twelve seconds. `--data FOLDER` keeps the data there for the next time; `--browser` and `--sessions` do one part alone.
+`--quick`: a tenth of the data and twelve seconds. `--data FOLDER` keeps the data there for the next time; `--browser` and `--sessions` do one part alone; `--pause SECONDS` between two acts of a session (4).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[1]
 QUICK = "--quick" in sys.argv
 QUERIES, FINDINGS, SUBJECTS = (100_000, 10_000, 500) if QUICK else (1_000_000, 100_000, 5_000)
 SECONDS, SESSIONS = (12, 10) if QUICK else (120, 50)
-PAUSE = 4.0  # seconds between two acts of one scripted session, on average
+PAUSE = float(sys.argv[sys.argv.index("--pause") + 1]) if "--pause" in sys.argv else 4.0  # seconds between two acts of one scripted session, on average
 AGES = ["0-7", "8-14", "15-21", "22-28", ">28"]
 CRITERIA = [f"RD{n:02d}" for n in range(1, 26)]
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
