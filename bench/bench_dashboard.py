@@ -2,7 +2,7 @@
 
 The server runs as users run it, in a process of its own. Times are those of a browser (Chromium, one at a time) from the act to the changed
 page. The 50 sessions are scripted clients that hold the page's connection open and turn pages and change filters, each after a pause.
-`--quick`: a tenth of the data and twelve seconds. `--data FOLDER` keeps the data there for the next time; `--browser` and `--sessions` do one part alone.
+`--quick`: a tenth of the data and twelve seconds. `--data FOLDER` keeps the data there for the next time; `--browser` and `--sessions` do one part alone; `--pause SECONDS` between two acts of a session (4).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[1]
 QUICK = "--quick" in sys.argv
 QUERIES, FINDINGS, SUBJECTS = (100_000, 10_000, 500) if QUICK else (1_000_000, 100_000, 5_000)
 SECONDS, SESSIONS = (12, 10) if QUICK else (120, 50)
-PAUSE = 4.0  # seconds between two acts of one scripted session, on average
+PAUSE = float(sys.argv[sys.argv.index("--pause") + 1]) if "--pause" in sys.argv else 4.0  # seconds between two acts of one scripted session, on average
 AGES = ["0-7", "8-14", "15-21", "22-28", ">28"]
 CRITERIA = [f"RD{n:02d}" for n in range(1, 26)]
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -300,10 +300,10 @@ class Scripted:
     async def act(self, chance: random.Random) -> tuple[str, float]:
         """What was done, and the seconds until its rows came: seven in ten times a page turn, two in ten a filter of the list, once another site for the whole page."""
         before, kind = self.listed, chance.random()
-        if kind < 0.7:
-            pages = [(id_, values) for id_, (name, values) in self.models.items() if re.fullmatch(r"Pagination\d*", name)]
-            id_, values = pages[-1] if self.slug == "subjects" else max(pages[-2:], key=lambda page: page[1].get("count", 1))
-            done, new = "page turn", (values.get("value", 0) + 1) % max(values.get("count", 1), 1)
+        pages = [(id_, values) for id_, (name, values) in self.models.items() if re.fullmatch(r"Pagination\d*", name)]
+        id_, values = pages[-1] if self.slug == "subjects" else max(pages[-2:], key=lambda page: page[1].get("count", 1))
+        if kind < 0.7 and values.get("count", 1) > 1:
+            done, new = "page turn", (values.get("value", 0) + 1) % values["count"]
         elif kind < 0.9:
             id_, values = self.newest("Select", "Age in days" if self.slug == "queries" else "Subjects that are")
             others = {"any": AGES[:-1], "all": ["clean"], "clean": ["not clean"], "not clean": ["clean"]}.get(values.get("value")) or [age for age in AGES if age != values.get("value")]
