@@ -102,7 +102,7 @@ def write(folder: Path, tests: Path | None, run_demo: bool = True, step: Callabl
     cases = evidence.write(None, folder)
     made.cases = {"checks": cases.checks, "cases": cases.cases, "passed": cases.passed, "failed": cases.failed}
     made.failures += list(cases.failures)
-    step("OQ: requirements and their tests" if tests else "OQ: there are no tests here")
+    step("OQ: requirements and their tests, which takes some ten minutes" if tests else "OQ: there are no tests here")
     results = _run_tests(tests) if tests else {}
     for id_, entry in requirements().items():
         of_it = {name: r["outcome"] for name, r in results.items() if id_ in r["requirements"]}
