@@ -184,8 +184,7 @@ PLACED = """([title, x, y]) => {
   const figures = Bokeh.documents.flatMap((d) => [...d._all_models.values()]).filter((m) => m.type === 'Figure' && (m.title?.text ?? '').startsWith(title))
   const view = figures.length && [...Bokeh.index.find_by_id(figures.at(-1).id)][0]
   if (!view?.frame) return null
-  const box = view.canvas.el.getBoundingClientRect()
-  window.scrollBy(0, box.y - 200)
+  view.canvas.el.scrollIntoView({block: 'center'})
   const now = view.canvas.el.getBoundingClientRect()
   return [now.x + view.frame.x_scale.compute(x), now.y + view.frame.y_scale.compute(y)]
 }"""
@@ -364,6 +363,8 @@ FOCUSED = """() => {
 def test_a_row_is_chosen_with_the_keyboard(page, asked):
     show(page, "queries?study=demo")
     page.locator(".tabulator-cell[tabulator-field=text]").first.wait_for()
+    page.locator(".state", has_text="loading").first.wait_for(state="detached")
+    page.wait_for_timeout(500)
     page.get_by_role("button", name="Export these rows").last.focus()
     page.keyboard.press("Tab")
     page.keyboard.press("ArrowDown")
@@ -481,6 +482,7 @@ def test_a_lead_attests_and_waives_lines_of_the_checklist_and_a_data_manager_is_
     page.get_by_role("button", name="Attest line 1").click()
     page.locator("td", has_text="the team was told").wait_for()
     choose(page, "Line", "8  No overdue query")
+    page.get_by_role("button", name="Waive line 8").wait_for()
     page.get_by_label("Waive until (YYYY-MM-DD)").fill("2024-06-30")
     page.get_by_label("Reason for the waiver").fill("agreed with the sponsor")
     page.get_by_role("button", name="Waive line 8").click()
