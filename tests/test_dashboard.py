@@ -190,17 +190,21 @@ PLACED = """([title, x, y]) => {
 }"""
 
 
-def tap(page, title: str, x: object, y: object) -> None:
-    """Click on a plot, at a place that is said in its own coordinates, once nothing moves any more."""
+def still(page, title: str, x: object, y: object) -> list[float]:
+    """Where on the screen a place of a plot is, said in the plot's own coordinates, once it is drawn and nothing moves any more."""
     before = None
     for _ in range(100):
         place = page.evaluate(PLACED, [title, x, y])
         if place and place == before:
-            page.mouse.click(*place)
-            return
+            return place
         before = place
         page.wait_for_timeout(300)
     raise AssertionError(f"there is no plot {title!r}")
+
+
+def tap(page, title: str, x: object, y: object) -> None:
+    """Click on a plot, at a place that is said in its own coordinates."""
+    page.mouse.click(*still(page, title, x, y))
 
 
 def choose(page, label: str, option: str) -> None:
@@ -363,8 +367,8 @@ FOCUSED = """() => {
 def test_a_row_is_chosen_with_the_keyboard(page, asked):
     show(page, "queries?study=demo")
     page.locator(".tabulator-cell[tabulator-field=text]").first.wait_for()
-    page.locator(".state", has_text="loading").first.wait_for(state="detached")
-    page.wait_for_timeout(500)
+    for title in ("Open and answered queries by age", "Opened and closed", "Open and answered queries by site"):
+        still(page, title, "", 0)
     page.get_by_role("button", name="Export these rows").last.focus()
     page.keyboard.press("Tab")
     page.keyboard.press("ArrowDown")
