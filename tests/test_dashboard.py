@@ -428,8 +428,12 @@ def test_a_click_on_a_site_of_the_funnel_plot_shows_its_rows_and_a_number_leads_
     of, n, share = asked("SELECT denominator, numerator, round(100.0 * numerator / denominator, 2) FROM metrics WHERE metric = 'QU03' AND level = 'site' AND siteid = '0101'")[0]
     tap(page, "Overdue queries", of, float(share))
     page.locator("h2", has_text="the rows of site 0101").wait_for()
-    page.wait_for_timeout(500)
-    assert n in [rows(page, at) for at in range(page.locator(".tabulator").count())]
+    for _ in range(100):
+        if n in [rows(page, at) for at in range(page.locator("[role=status]").filter(has_text=re.compile(r"rows [\d,]+ to")).count())]:
+            break
+        page.wait_for_timeout(100)
+    else:
+        raise AssertionError(f"no table has the {n} rows of site 0101")
     column = page.locator(".tabulator-col[tabulator-field=VT01]").last
     column.scroll_into_view_if_needed()
     page.locator(".tabulator-cell[tabulator-field=VT01]").first.click()
