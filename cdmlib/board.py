@@ -283,12 +283,12 @@ class Reader:
         if not self.value("SELECT count(*) FROM subjects WHERE subjid = $subject", {"subject": subject}):
             raise CdmError(f"There is no subject {subject!r} in run {self.run}.")
         blinded = bool(study.access.unblinding) and not unblinded
-        if blinded and self._seen().con.cursor().execute("SELECT count(*) FROM hidden_records WHERE record_key = ?", [record]).fetchone()[0]:
+        if blinded and self.value("SELECT count(*) FROM hidden_records WHERE record_key = $record", {"record": record}):
             raise Denied("This record may tell the treatment, and you may not know it: its values' lives are not shown to you.")
         found = trace.of(study, subject, record, field)
         if blinded:
             names = [name.lower() for name in (found.field, *found.made_from)]
-            if self._seen().con.cursor().execute("SELECT count(*) FROM hidden_columns WHERE list_contains($names, name)", {"names": names}).fetchone()[0]:
+            if self.value("SELECT count(*) FROM hidden_columns WHERE list_contains($names, name)", {"names": names}):
                 raise Denied("This value may tell the treatment, and you may not know it: its life is not shown to you.")
             found = replace(found, findings=[self._shown("findings", "finding_id", row) for row in found.findings], queries=[self._shown("queries", "query_id", row) for row in found.queries])
             masked = [row | {name: HIDDEN for name in ("old", "new", "why") if row[name]} if _about_values(row["act"]) else row for row in found.decisions]

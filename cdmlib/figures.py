@@ -244,7 +244,7 @@ def _frame(title: str, height: int) -> dict:
 
 
 def _ink() -> dict:
-    return {"text_color": "#7a7a7a", "text_font_size": "11px"}
+    return {"text_color": "#808080", "text_font_size": "12px"}  # as far from white as from the dark page
 
 
 def _top(values: pd.Series, room: float = 1.2) -> float:

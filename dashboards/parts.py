@@ -212,69 +212,6 @@ def plot(figure: hv.Element, under: str = "", on_tap: Callable[[dict], None] | N
     )  # fmt: skip
 
 
-def _hear(plot: object, on_tap: Callable[[dict], None]) -> None:
-    """Tell of clicks on the marks of a drawn overlay."""
-    for part in plot.traverse(lambda p: p, [lambda p: not hasattr(p, "subplots") or not p.subplots]):
-        source, glyph = part.handles.get("cds"), part.handles.get("glyph")
-        if not isinstance(glyph, MARKS) or "heard" in source.tags:
-            continue
-        source.tags = [*source.tags, "heard"]
-        source.selected.on_change("indices", lambda _, __, chosen, source=source: _tapped(source, chosen, on_tap))
-
-
-def _tapped(source: ColumnDataSource, chosen: list[int], on_tap: Callable[[dict], None]) -> None:
-    if not chosen:
-        return
-    source.selected.indices = []  # so that the same mark can be clicked again
-    row = {name: values[chosen[-1]] for name, values in source.data.items() if len(values) > chosen[-1]}
-    on_tap({name: pd.Timestamp(value).date().isoformat() if isinstance(value, np.datetime64 | pd.Timestamp) else value for name, value in row.items()})
-
-
-def mark(block: str = "start") -> tuple[pn.viewable.Viewable, Callable[[], None]]:
-    """An invisible mark on the page, and what brings the reader to it: to rows that a click higher up has chosen. block: where on the screen."""
-    name = f"mark-{next(NUMBERS)}"
-    place = pn.widgets.StaticText(css_classes=[name], height=1, margin=0, styles={"scroll-margin-top": "72px", "outline": "none"}, sizing_mode="stretch_width")
-    place.jscallback(args={"mark": name, "block": block}, value=FOUND)
-    return place, lambda: setattr(place, "value", f"<!-- {next(NUMBERS)} -->")
-
-
-def detail() -> tuple[pn.Column, Callable[[Callable[[], pn.viewable.Viewable]], None]]:
-    """A place under a table for what a chosen row holds, and what fills it and brings the reader there."""
-    inside, (spot, go) = pn.Column(sizing_mode="stretch_width", margin=0), mark("center")
-
-    def show(build: Callable[[], pn.viewable.Viewable]) -> None:
-        inside.objects = [guarded(build)]
-        go()
-
-    return pn.Column(spot, inside, sizing_mode="stretch_width", margin=0), show
-
-
-def go_to(address: str) -> None:
-    """Open another page of the dashboard; address: as `View.link` gives it."""
-    if pn.state.location:
-        page, _, search = address.partition("?")
-        pn.state.location.param.update(reload=True, pathname=f"{pn.state.location.pathname.rpartition('/')[0]}/{page}", search=f"?{search}" if search else "")
-
-
-def in_address(name: str, widget: pmui.Select) -> pmui.Select:
-    """A choice of one page that is kept in the address, so that a link can set it; a value that is not offered is left aside."""
-    if not pn.state.location:
-        return widget
-    asked = parse_qs(pn.state.location.search.lstrip("?")).get(name, [""])[-1]
-    offered = list(widget.options.values() if isinstance(widget.options, dict) else widget.options)
-    first = widget.value
-    if asked in offered and asked:
-        widget.value = asked
-
-    def written(event: object) -> None:
-        others = {key: values[-1] for key, values in parse_qs(pn.state.location.search.lstrip("?")).items() if key != name}
-        kept = others | ({name: event.new} if event.new not in ("", first) else {})
-        pn.state.location.search = f"?{urlencode(kept)}" if kept else ""
-
-    widget.param.watch(written, "value")
-    return widget
-
-
 def side_by_side(*parts: pn.viewable.Viewable) -> pn.Row:
     """Parts next to each other where there is room (at least 430 pixels each), else one under the other."""
     for part in parts:
@@ -468,3 +405,66 @@ def facts(given: dict[str, object], wide: bool = False) -> pn.pane.HTML:
 def choice(label: str, options: Sequence[str] | dict[str, str], value: str = "", width: int = 200) -> pmui.Select:
     """A choice of one word, as large as the other controls."""
     return pmui.Select(label=label, options=options, value=value, size="small", width=width, margin=(6, 8))
+
+
+def _hear(plot: object, on_tap: Callable[[dict], None]) -> None:
+    """Tell of clicks on the marks of a drawn overlay."""
+    for part in plot.traverse(lambda p: p, [lambda p: not hasattr(p, "subplots") or not p.subplots]):
+        source, glyph = part.handles.get("cds"), part.handles.get("glyph")
+        if not isinstance(glyph, MARKS) or "heard" in source.tags:
+            continue
+        source.tags = [*source.tags, "heard"]
+        source.selected.on_change("indices", lambda _, __, chosen, source=source: _tapped(source, chosen, on_tap))
+
+
+def _tapped(source: ColumnDataSource, chosen: list[int], on_tap: Callable[[dict], None]) -> None:
+    if not chosen:
+        return
+    source.selected.indices = []  # so that the same mark can be clicked again
+    row = {name: values[chosen[-1]] for name, values in source.data.items() if len(values) > chosen[-1]}
+    on_tap({name: pd.Timestamp(value).date().isoformat() if isinstance(value, np.datetime64 | pd.Timestamp) else value for name, value in row.items()})
+
+
+def mark(block: str = "start") -> tuple[pn.viewable.Viewable, Callable[[], None]]:
+    """An invisible mark on the page, and what brings the reader to it: to rows that a click higher up has chosen. block: where on the screen."""
+    name = f"mark-{next(NUMBERS)}"
+    place = pn.widgets.StaticText(css_classes=[name], height=1, margin=0, styles={"scroll-margin-top": "72px", "outline": "none"}, sizing_mode="stretch_width")
+    place.jscallback(args={"mark": name, "block": block}, value=FOUND)
+    return place, lambda: setattr(place, "value", f"<!-- {next(NUMBERS)} -->")
+
+
+def detail() -> tuple[pn.Column, Callable[[Callable[[], pn.viewable.Viewable]], None]]:
+    """A place under a table for what a chosen row holds, and what fills it and brings the reader there."""
+    inside, (spot, go) = pn.Column(sizing_mode="stretch_width", margin=0), mark("center")
+
+    def show(build: Callable[[], pn.viewable.Viewable]) -> None:
+        inside.objects = [guarded(build)]
+        go()
+
+    return pn.Column(spot, inside, sizing_mode="stretch_width", margin=0), show
+
+
+def go_to(address: str) -> None:
+    """Open another page of the dashboard; address: as `View.link` gives it."""
+    if pn.state.location:
+        page, _, search = address.partition("?")
+        pn.state.location.param.update(reload=True, pathname=f"{pn.state.location.pathname.rpartition('/')[0]}/{page}", search=f"?{search}" if search else "")
+
+
+def in_address(name: str, widget: pmui.Select) -> pmui.Select:
+    """A choice of one page that is kept in the address, so that a link can set it; a value that is not offered is left aside."""
+    if not pn.state.location:
+        return widget
+    asked = parse_qs(pn.state.location.search.lstrip("?")).get(name, [""])[-1]
+    offered = list(widget.options.values() if isinstance(widget.options, dict) else widget.options)
+    first = widget.value
+    if asked in offered and asked:
+        widget.value = asked
+
+    def written(event: object) -> None:
+        others = {key: values[-1] for key, values in parse_qs(pn.state.location.search.lstrip("?")).items() if key != name}
+        kept = others | ({name: event.new} if event.new not in ("", first) else {})
+        pn.state.location.search = f"?{urlencode(kept)}" if kept else ""
+
+    widget.param.watch(written, "value")
+    return widget

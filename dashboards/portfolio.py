@@ -51,10 +51,12 @@ def _page(view: View) -> pn.viewable.Viewable:
         return parts.state("nothing", f"{view.visitor.id} may not see any study here. A lead lists people in a study's study.toml.")
     head = "".join(f'<th scope="col"{_numeric(name)}><abbr title="{parts.text(told)}">{parts.text(name)}</abbr></th>' for name, (told, _) in COLUMNS.items())
     rows = "".join(_row(view, study) for study in studies)
+    meant = "".join(f"<dt>{parts.text(name)}</dt><dd>{parts.text(told)}</dd>" for name, (told, _) in COLUMNS.items())
     count = "1 study" if len(studies) == 1 else f"{len(studies)} studies"
     return pn.Column(
         parts.heading(TITLE, f"{count} that you may see, each with the results of its newest run. Every number leads to its rows.", level=1),
         pn.pane.HTML(f'<div style="overflow-x: auto"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>', stylesheets=[STYLE], sizing_mode="stretch_width", margin=(6, 8)),
+        parts.markup(f"<details><summary>What the columns mean</summary><dl>{meant}</dl></details>", margin=(4, 8)),
         sizing_mode="stretch_width",
     )
 

@@ -18,6 +18,7 @@ SLUG = "queries"
 BY = {"Site": "siteid", "Form": "form", "Who must act": "action_owner", "Marking group": "marking_group", "Field": "fieldlabel", "Subject": "subjid"}
 AGES = ("0-7", "8-14", "15-21", "22-28", ">28", "not known")
 STATUSES = {"open and answered": "open answered", "open": "open", "answered": "answered", "overdue": "overdue", "closed": "closed", "all but cancelled": "alive", "cancelled": "cancelled", "with a response": "responded", "all": ""}
+WEEK_ENDS = "SELECT iso_plus($as_of, -7 * number) AS week FROM range(12) AS r(number) ORDER BY number"
 MOST = 15  # bars of one figure
 FILTERED = where("siteid", "subjid", "action_owner")
 COUNTS = f"""
@@ -42,7 +43,6 @@ PER_WEEK = f"""
     SELECT w.week, k.what, CAST(coalesce(c.queries, 0) AS BIGINT) AS queries
     FROM   weeks AS w CROSS JOIN (SELECT 'opened' AS what UNION ALL SELECT 'closed') AS k LEFT JOIN counted AS c ON c.number = w.number AND c.what = k.what
     ORDER BY k.what DESC, w.week"""
-PER_WEEK_NAMES = "SELECT iso_plus($as_of, -7 * number) AS week FROM range(12) AS r(number) ORDER BY number"
 GROUPS = """
     SELECT coalesce(nullif(trim({column}), ''), '(none)') AS name, status, count(*) AS queries,
            sum(count(*)) OVER (PARTITION BY coalesce(nullif(trim({column}), ''), '(none)')) AS in_all
@@ -79,7 +79,7 @@ def _page(view: View) -> pn.viewable.Viewable:
         return pn.Column(parts.heading(TITLE, level=1), parts.state("nothing", nothing), sizing_mode="stretch_width")
     said = dict(reader.rows("SELECT metric, definition FROM measure_runs").itertuples(index=False)) if reader.has("measure_runs") else {}
     by, status, age, group = parts.choice("Broken down by", BY, "siteid"), parts.in_address("status", parts.choice("Status", STATUSES, "open answered")), parts.choice("Age in days", {"any": "", **{a: a for a in AGES}}), parts.choice("Of", {"all": ""})
-    weeks = [row.week for row in reader.rows(PER_WEEK_NAMES, given).itertuples()]
+    weeks = [row.week for row in reader.rows(WEEK_ENDS, given).itertuples()]
     week = parts.choice("Opened or closed", {"any week": ""} | {f"{what} in the week to {day}": f"{what} {day}" for day in weeks for what in ("opened", "closed")}, width=240)
     detail, show_one = parts.detail()
     spot, go = parts.mark()

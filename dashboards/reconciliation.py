@@ -114,7 +114,7 @@ def _reconciliation(view: View, reader: Reader) -> pn.viewable.Viewable:
         ),
         later(lambda: _bars(rows, "recon", "result", "What disagrees, by reconciliation", lambda row: show(row["recon"], row["result"]))),  # the legend needs the whole width
         later(lambda: _bars(ages, "age", "", "Not settled, by days since first found", lambda row: show(open_only="yes", aged=row["age"]))),
-        *([parts.Table(reader, RUNS, name="reconciliations", key=["recon"], size=8, titles={"reason": "Left out or not run"}, on_row=lambda row: show(row["recon"]), widths={"recon": 104, "outcome": 70, "title": 210} | dict.fromkeys(("left_records", "right_records", "agree", "differ", "only_left", "only_right", "ambiguous", "other"), 62) | {"ambiguous": 74})] if runs is not None else []),
+        *([parts.Table(reader, RUNS, name="reconciliations", key=["recon"], size=8, titles={"reason": "Left out or not run"}, on_row=lambda row: show(row["recon"]), widths={"recon": 104, "outcome": 70, "title": 210} | dict.fromkeys(("left_records", "right_records", "agree", "differ", "only_left", "only_right", "ambiguous", "other"), 62) | {"ambiguous": 84, "title": 200})] if runs is not None else []),
         spot, parts.heading("What disagrees"),
         pn.FlexBox(recon, result, unsettled, age, sizing_mode="stretch_width"), table, sizing_mode="stretch_width",
     )  # fmt: skip

@@ -67,7 +67,7 @@ def _numbers(reader: Reader, runs: pd.DataFrame, trail: pd.DataFrame, checks: Ca
 
 def _checks(reader: Reader, outcome: pmui.Select) -> pn.viewable.Viewable:
     table = parts.Table(
-        reader, CHECKS, {"outcome": outcome.value}, name="checks", sort=[("first", False)], key=["check_id"], hide=["first"], size=20, titles={"n_findings": "Findings", "reason": "Why"}, widths={"title": 260, "reason": 320, "outcome": 90},
+        reader, CHECKS, {"outcome": outcome.value}, name="checks", sort=[("first", False)], key=["check_id"], hide=["first"], size=20, titles={"n_findings": "Findings", "reason": "Why"}, widths={"title": 260, "outcome": 80, "action": 72, "n_findings": 76, "seconds": 70},
     )  # fmt: skip
     outcome.param.watch(lambda event: table.select(CHECKS, {"outcome": event.new}), "value")
     return pn.Column(pn.Row(outcome, margin=(8, 0, 0, 0)), table, sizing_mode="stretch_width")

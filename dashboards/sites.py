@@ -107,7 +107,7 @@ def _one(view: View, reader: Reader, measure: pd.Series) -> pn.viewable.Viewable
     return pn.Column(
         parts.cards(*number), drawn,
         parts.held(reader, rows, f"sites_{measure.metric}", on_row=lambda row: setattr(view, "site", str(row["site"])) if row["site"] != "(none)" else None,
-                   titles={"value": "Percent" if measure.unit == "percent" else measure.unit.capitalize(), "distance": "Standard errors from expected", "stands": "Stands"}),
+                   titles={"value": "Percent" if measure.unit == "percent" else measure.unit.capitalize(), "distance": "Standard errors from expected", "stands": "Stands"}, widths={"denominator": 94, "site": 70}),
         spot, place, sizing_mode="stretch_width", margin=0,
     )  # fmt: skip
 

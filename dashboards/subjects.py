@@ -55,6 +55,7 @@ RESULTS = {  # tables of results: column by what it is used for, collected befor
     "Laboratory": ("lb", {"name": "lbtest", "code": "lbtestcd", "unit": "lbstresu lborresu", "day": "lbdtc", "value": "lbstresn lborresn", "low": "lbstnrlo lbornrlo", "high": "lbstnrhi lbornrhi"}),
     "Vital signs": ("vs", {"name": "vstest", "code": "vstestcd", "unit": "vsstresu vsorresu", "day": "vsdtc", "value": "vsstresn vsorresn", "low": "", "high": ""}),
 }  # fmt: skip
+HEADINGS = ".tabulator .tabulator-header .tabulator-col .tabulator-col-title { font-size: 11px !important; letter-spacing: -.02em; }"  # twelve criteria side by side
 VALUES = "SELECT form, visit, record_key, field, value FROM items WHERE subjid = $subject"
 HISTORY = """
     SELECT source, dataset, record_key, visit, form, field, value FROM items WHERE subjid = $subject
@@ -80,9 +81,10 @@ def _tracker(view: View) -> pn.viewable.Viewable:
     table = parts.Table(
         reader, sql, given | {"clean": clean.value, **few}, name="subjects", sort=[("blockers", True)], key=["siteid", "subjid"], size=20,
         titles={"status": "Subject is", "owner": "Who must act"} | dict(zip(criteria.criterion, criteria.title, strict=True)),
-        widths={c: 62 for c in criteria.criterion} | {"siteid": 44, "subjid": 74, "blockers": 62, "owner": 76, "status": 64}, on_cell=lambda row, column: cell(row, column),
+        widths={c: 57 for c in criteria.criterion} | {"siteid": 44, "subjid": 74, "blockers": 60, "owner": 74, "status": 74}, on_cell=lambda row, column: cell(row, column),
         nothing="No subject matches.",
     )  # fmt: skip
+    table.grid.stylesheets = [*table.grid.stylesheets, HEADINGS]
     table.paint(_shade, list(criteria.criterion))
 
     rows, (spot, go), (above, top) = pn.Column(sizing_mode="stretch_width", margin=0), parts.mark(), parts.mark()

@@ -184,24 +184,27 @@ PLACED = """([title, x, y]) => {
   const figures = Bokeh.documents.flatMap((d) => [...d._all_models.values()]).filter((m) => m.type === 'Figure' && (m.title?.text ?? '').startsWith(title))
   const view = figures.length && [...Bokeh.index.find_by_id(figures.at(-1).id)][0]
   if (!view?.frame) return null
-  const box = view.canvas.el.getBoundingClientRect()
-  window.scrollBy(0, box.y - 200)
+  view.canvas.el.scrollIntoView({block: 'center'})
   const now = view.canvas.el.getBoundingClientRect()
   return [now.x + view.frame.x_scale.compute(x), now.y + view.frame.y_scale.compute(y)]
 }"""
 
 
-def tap(page, title: str, x: object, y: object) -> None:
-    """Click on a plot, at a place that is said in its own coordinates, once nothing moves any more."""
+def still(page, title: str, x: object, y: object) -> list[float]:
+    """Where on the screen a place of a plot is, said in the plot's own coordinates, once it is drawn and nothing moves any more."""
     before = None
     for _ in range(100):
         place = page.evaluate(PLACED, [title, x, y])
         if place and place == before:
-            page.mouse.click(*place)
-            return
+            return place
         before = place
         page.wait_for_timeout(300)
     raise AssertionError(f"there is no plot {title!r}")
+
+
+def tap(page, title: str, x: object, y: object) -> None:
+    """Click on a plot, at a place that is said in its own coordinates."""
+    page.mouse.click(*still(page, title, x, y))
 
 
 def choose(page, label: str, option: str) -> None:
@@ -364,6 +367,8 @@ FOCUSED = """() => {
 def test_a_row_is_chosen_with_the_keyboard(page, asked):
     show(page, "queries?study=demo")
     page.locator(".tabulator-cell[tabulator-field=text]").first.wait_for()
+    for title in ("Open and answered queries by age", "Opened and closed", "Open and answered queries by site"):
+        still(page, title, "", 0)
     page.get_by_role("button", name="Export these rows").last.focus()
     page.keyboard.press("Tab")
     page.keyboard.press("ArrowDown")
@@ -423,8 +428,12 @@ def test_a_click_on_a_site_of_the_funnel_plot_shows_its_rows_and_a_number_leads_
     of, n, share = asked("SELECT denominator, numerator, round(100.0 * numerator / denominator, 2) FROM metrics WHERE metric = 'QU03' AND level = 'site' AND siteid = '0101'")[0]
     tap(page, "Overdue queries", of, float(share))
     page.locator("h2", has_text="the rows of site 0101").wait_for()
-    page.wait_for_timeout(500)
-    assert n in [rows(page, at) for at in range(page.locator(".tabulator").count())]
+    for _ in range(100):
+        if n in [rows(page, at) for at in range(page.locator("[role=status]").filter(has_text=re.compile(r"rows [\d,]+ to")).count())]:
+            break
+        page.wait_for_timeout(100)
+    else:
+        raise AssertionError(f"no table has the {n} rows of site 0101")
     column = page.locator(".tabulator-col[tabulator-field=VT01]").last
     column.scroll_into_view_if_needed()
     page.locator(".tabulator-cell[tabulator-field=VT01]").first.click()
@@ -481,6 +490,7 @@ def test_a_lead_attests_and_waives_lines_of_the_checklist_and_a_data_manager_is_
     page.get_by_role("button", name="Attest line 1").click()
     page.locator("td", has_text="the team was told").wait_for()
     choose(page, "Line", "8  No overdue query")
+    page.get_by_role("button", name="Waive line 8").wait_for()
     page.get_by_label("Waive until (YYYY-MM-DD)").fill("2024-06-30")
     page.get_by_label("Reason for the waiver").fill("agreed with the sponsor")
     page.get_by_role("button", name="Waive line 8").click()
