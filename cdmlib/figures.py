@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import holoviews as hv
 import hvplot.pandas  # noqa: F401  gives data frames their .hvplot
 import pandas as pd
-from bokeh.models import DatetimeTickFormatter
+from bokeh.models import DatetimeTickFormatter, NumeralTickFormatter
 
 from cdmlib.errors import CdmError
 
@@ -51,7 +51,7 @@ def bars(frame: pd.DataFrame, x: str, y: str, by: str = "", title: str = "", hei
     many = not across and len(total) > 8
     return (drawn * labels).opts(
         **_frame(title, height), ylim=(0, top), xlabel="", ylabel=_said(y), show_legend=bool(by), **(LEGEND if by else {}), xrotation=35 if many else 0,
-        invert_axes=across, invert_yaxis=across,
+        invert_axes=across, invert_yaxis=across, **{"xformatter" if across else "yformatter": _counts()},
     )  # fmt: skip
 
 
@@ -78,7 +78,7 @@ def lines(frame: pd.DataFrame, x: str, y: str, by: str = "", title: str = "", he
         options = {"x": x, "y": y, "color": color, **_sized(height), **({"label": str(name)} if name else {})}
         drawn.append(rows.hvplot.line(**options, line_width=2) * rows.hvplot.scatter(**options, marker=MARKERS[place % 7], size=60).opts(**POINT))
     return hv.Overlay([e for overlay in drawn for e in overlay]).opts(
-        **_frame(title, height), xlabel="", ylabel=_said(y), show_legend=bool(by), **(LEGEND if by else {}), ylim=(0, _top(frame[y])), xlim=_span(frame[x]), xformatter=_days()
+        **_frame(title, height), xlabel="", ylabel=_said(y), show_legend=bool(by), **(LEGEND if by else {}), ylim=(0, _top(frame[y])), xlim=_span(frame[x]), xformatter=_days(), yformatter=_counts()
     )
 
 
@@ -95,7 +95,7 @@ def burn_down(frame: pd.DataFrame, title: str = "", height: int = HEIGHT) -> hv.
         drawn += [ahead.hvplot.line(x="day", y=side, color=COLORS[1], line_dash="dashed", **sized) for side in ("low", "high")]
     most = frame[["left", "high"]].max().max()
     return hv.Overlay(drawn or [hv.Curve([], "day", "left")]).opts(
-        **_frame(title, height), xlabel="", ylabel="left to clear", **LEGEND, ylim=(0, _top(pd.Series([most]))), xlim=_span(frame["day"]), xformatter=_days()
+        **_frame(title, height), xlabel="", ylabel="left to clear", **LEGEND, ylim=(0, _top(pd.Series([most]))), xlim=_span(frame["day"]), xformatter=_days(), yformatter=_counts()
     )
 
 
@@ -263,6 +263,11 @@ def _span(days: pd.Series) -> tuple:
 def _days() -> DatetimeTickFormatter:
     """Days as an axis writes them, short enough not to run into each other."""
     return DatetimeTickFormatter(days="%d %b", months="%Y-%m", years="%Y")
+
+
+def _counts() -> NumeralTickFormatter:
+    """Counts as an axis writes them: 140,000 rather than 1.4e+5."""
+    return NumeralTickFormatter(format="0,0.[0]")
 
 
 def _said(name: str) -> str:
