@@ -212,11 +212,11 @@ def plot(figure: hv.Element, under: str = "", on_tap: Callable[[dict], None] | N
     )  # fmt: skip
 
 
-def side_by_side(*parts: pn.viewable.Viewable) -> pn.Row:
+def side_by_side(*parts: pn.viewable.Viewable) -> pn.FlexBox:
     """Parts next to each other where there is room (at least 430 pixels each), else one under the other."""
     for part in parts:
         part.styles = {"flex": "1 1 430px", "min-width": "0"}
-    return flow(*parts, gap="8px")
+    return pn.FlexBox(*parts, gap="8px", sizing_mode="stretch_width")  # with a plain row here, plots behind tabs are drawn without a width
 
 
 class Table(pn.viewable.Viewer):

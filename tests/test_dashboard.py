@@ -544,6 +544,7 @@ def test_a_cell_of_the_tracker_shows_what_blocks_and_a_value_in_the_profile_its_
     record, term = asked("SELECT record_key, value FROM items WHERE subjid = ? AND field = 'aestdtc' ORDER BY record_key LIMIT 1", who)[0]
     page.get_by_label("Find in all columns").last.fill("aestdtc")
     page.keyboard.press("Enter")
+    page.get_by_text(re.compile(r"^rows .* found$")).wait_for()
     page.locator(".tabulator-row", has_text=record).first.locator("[tabulator-field=value]").click()
     page.locator("h2", has_text="The life of ae.aestdtc").wait_for()
     page.locator("dd", has_text=record).wait_for()
