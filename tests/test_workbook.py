@@ -1,10 +1,10 @@
 """The cleaning workbook: whole, safe to open, the same for the same input, and readable when it comes back."""
 
 import math
-import os
 import zipfile
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 
 import openpyxl
 import pytest
@@ -303,7 +303,7 @@ def test_the_run_can_be_told_from_the_properties_of_a_workbook_that_comes_back(w
 def test_hundreds_of_sheets_do_not_keep_a_file_open_each(written):
     resource = pytest.importorskip("resource", reason="not on Windows")
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, os.listdir("/dev/fd"))) + 64, hard))  # beyond what the tests before left open
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(int(path.name) for path in Path("/dev/fd").iterdir()) + 64, hard))  # beyond what the tests before left open
     try:
         assert len(written(*(check(f"AE{i}") for i in range(100))).sheetnames) == 101
     finally:
