@@ -165,6 +165,17 @@ def show(page, where: str) -> None:
     page.wait_for_function("() => !document.querySelector('.pn-busy')")
 
 
+def settled(page) -> None:
+    """Wait until everything has been loaded and no more tables or rows come."""
+    seen: list[tuple] = []
+    for _ in range(120):
+        page.wait_for_timeout(500)
+        seen.append(tuple(page.locator(what).count() for what in (".tabulator", ".tabulator-row")))
+        if seen[-4:] == [seen[-1]] * 4 and not page.locator(".state", has_text="loading").count():
+            return
+    raise AssertionError(f"the page does not come to rest: {seen[-4:]}")
+
+
 def rows(page, at: int = -1) -> int:
     """How many rows a table says that it has in all, -1 while it is being filled; the last table of the page when not said which."""
     told = page.locator("[role=status]").filter(has_text=re.compile(r"rows [\d,]+ to")).nth(at)
@@ -337,8 +348,7 @@ def test_a_site_that_stands_out_is_judged_by_its_size_and_filters_the_dashboard(
 @pytest.mark.parametrize("slug", board.PAGES)
 def test_the_keyboard_reaches_every_control_sees_where_it_is_and_no_control_is_without_a_name(page, slug):
     show(page, f"{slug}?study=demo")
-    page.wait_for_timeout(500)
-    page.locator(".state", has_text="loading").first.wait_for(state="detached")
+    settled(page)
     reached = []
     for _ in range(90):
         page.keyboard.press("Tab")
