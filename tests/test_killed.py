@@ -91,15 +91,19 @@ def test_a_run_killed_at_60_random_moments_harms_nothing_and_the_next_completes(
                 shutil.rmtree(folder)
         before, runs = published(study), set(listed(study))
         job = PROCESSES.Process(target=week, args=(WEEKS[1],))
+        started = time.perf_counter()
         job.start()
-        time.sleep(chance.uniform(0, usual * 1.05))
-        os.kill(job.pid, signal.SIGKILL)
-        job.join()
+        job.join(chance.uniform(0, usual * 1.05))
+        if job.is_alive():
+            os.kill(job.pid, signal.SIGKILL)
+            job.join()
+        else:  # it ended before its moment came: the machine was busier when `usual` was taken
+            usual = min(usual, time.perf_counter() - started)
         stopped += job.exitcode == -signal.SIGKILL
         held_up(study, before)
         assert bench_killed.faults(study, looked_at) == []
         failed += sum(listed(study)[run][0] == "failed" for run in set(listed(study)) - runs)
-    assert stopped > KILLS * 0.4 and failed > KILLS * 0.3, (stopped, failed)  # a busy machine made `usual` longer than a week takes later
+    assert stopped > KILLS * 0.7 and failed > KILLS * 0.5, (stopped, failed)
     run = week(WEEKS[1])
     assert listed(study)[run] == ("complete", True) and published(study)[0] == run
     held_up(study, published(study))
