@@ -92,7 +92,7 @@ def finish(study: Study, run: str, status: str, **facts: object) -> None:
     if status == "failed" and _current(study) == published:
         status, facts = "complete", {"mart": published}
     elif status == "failed":
-        for left in (_working(study, run), study.folder / "marts" / published):
+        for left in (_working(study, run), study.folder / "marts" / published, study.folder / "marts" / f".current.{run}"):
             for file in (left, left.with_name(left.name + ".wal")):
                 file.unlink(missing_ok=True)
     note(study, run, status=status, finished_at=_now(), **facts)
@@ -236,7 +236,7 @@ def publish(work: Work) -> Path:
     snapshots.sync(working)
     settle(work.study)
     working.replace(published)
-    replace(published.parent / "current", published.name + "\n")
+    replace(published.parent / "current", published.name + "\n", writer=published.stem)
     finish(work.study, work.run, "complete", mart=published.name)
     return published
 
@@ -261,9 +261,9 @@ def _read_only(path: Path) -> duckdb.DuckDBPyConnection:
     return duckdb.connect(str(path), read_only=True, config={"enable_external_access": False})
 
 
-def replace(path: Path, text: str) -> None:
-    """Write a text file so that readers see the old one or the new one, never a part."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+def replace(path: Path, text: str, writer: str = "") -> None:
+    """Write a text file so that readers see the old one or the new one, never a part. writer: names what is half written; this process when not given."""
+    temporary = path.with_name(f".{path.name}.{writer or os.getpid()}")
     temporary.write_text(text, encoding="utf-8")
     snapshots.sync(temporary)
     temporary.replace(path)
